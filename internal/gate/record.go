@@ -1,0 +1,93 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jotgate/jotgate/internal/audit"
+	"github.com/jotgate/jotgate/internal/fault"
+	"github.com/jotgate/jotgate/internal/principal"
+)
+
+// open records the request before the act.
+func (g *Gate) open(ctx context.Context, v *visit) error {
+	e := g.entry(v, audit.Request)
+	v.recorded = true
+	return g.record(ctx, e)
+}
+
+// close records the answer, and the request too if it never came to the act.
+func (g *Gate) close(ctx context.Context, v *visit, failure error) error {
+	// A caller that hangs up must still leave its line in the log.
+	ctx = context.WithoutCancel(ctx)
+	if !v.recorded && !v.req.ReadOnly {
+		if err := g.record(ctx, g.failed(v, audit.Request, failure)); err != nil {
+			return err
+		}
+	}
+	e := g.failed(v, audit.Response, failure)
+	e.Resp = v.result
+	if e.Resp == nil || failure != nil {
+		e.Resp = &audit.ResponsePart{}
+	}
+	e.Req.Objects, e.Req.Properties = v.objects, v.properties
+	return g.record(ctx, e)
+}
+
+func (g *Gate) failed(v *visit, t audit.Type, failure error) *audit.Entry {
+	e := g.entry(v, t)
+	if failure == nil {
+		return e
+	}
+	e.Error = failure.Error()
+	e.Diagnosis = v.req.ID
+	var c Checked
+	if errors.As(failure, &c) {
+		e.Checks = c.Checks()
+	}
+	return e
+}
+
+func (g *Gate) record(ctx context.Context, e *audit.Entry) error {
+	if g.rec == nil {
+		return fault.Wrap(fault.Internal, errNoRecorder, "")
+	}
+	if err := g.rec.Record(ctx, e); err != nil {
+		return fault.Wrap(fault.Internal, fmt.Errorf("%w: %w", ErrAudit, err), "")
+	}
+	return nil
+}
+
+func (g *Gate) entry(v *visit, t audit.Type) *audit.Entry {
+	r := v.req
+	e := &audit.Entry{
+		Time: g.now(), Type: t, Door: r.Door,
+		Auth: authPart(v.who),
+		Req: audit.RequestPart{
+			ID: r.ID, Operation: string(r.Operation), Path: r.Path, Method: r.Method,
+			MountPoint: r.Mount.Path, MountType: r.Mount.Type, MountAccessor: r.Mount.Accessor,
+			WrapTTL: r.WrapTTL, Data: r.Data, ClearKeys: r.ClearKeys, Headers: r.Headers,
+			Reason: r.Reason, Collection: r.Collection,
+		},
+		Checks: v.decision.Checks,
+	}
+	if r.Remote.IsValid() {
+		e.Req.RemoteAddr, e.Req.RemotePort = r.Remote.Addr().Unmap().String(), int(r.Remote.Port())
+	}
+	e.Auth.ClientToken = r.Credential
+	e.Auth.Allowed = v.decision.Allowed
+	e.Auth.Rule, e.Auth.Granting = v.decision.Rule, v.decision.Granting
+	return e
+}
+
+func authPart(p *principal.Principal) audit.Auth {
+	a := p.Attrs()
+	return audit.Auth{
+		Kind: p.Kind().String(), Accessor: audit.Secret(a.Accessor), DisplayName: a.Name,
+		Issuer: a.Issuer, Subject: a.Subject, Role: a.Role, Delegate: a.Delegate,
+		Policies: p.Policies(), TokenPolicies: a.TokenPolicies, IdentityPolicies: a.IdentityPolicies,
+		Metadata: a.Metadata, EntityID: a.EntityID, TokenType: p.Kind().String(),
+		RemainingUses: a.NumUses, TokenTTL: a.TTL, TokenIssueTime: a.IssuedAt,
+	}
+}
