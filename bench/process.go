@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// tick is the unit of CPU times in /proc/PID/stat on Linux.
+const tick = 10 * time.Millisecond
+
+// child is a server process that this program started.
+type child struct {
+	cmd   *exec.Cmd
+	dir   string
+	addr  string
+	ready time.Duration
+}
+
+// startServer starts the binary in dev mode on an empty directory and waits
+// until it serves.
+func startServer(ctx context.Context, binary string) (*child, error) {
+	dir, err := os.MkdirTemp("", "jotgate-bench-")
+	if err != nil {
+		return nil, err
+	}
+	addr, err := freeAddr()
+	if err != nil {
+		return nil, err
+	}
+	c := &child{dir: dir, addr: addr}
+	c.cmd = exec.CommandContext(ctx, binary, "server", "-dev", "-dev-root-token-id=root",
+		"-dev-listen-address="+addr, "-dev-dir="+filepath.Join(dir, "data"), "-audit-file="+filepath.Join(dir, "audit.log"))
+	log, err := os.Create(filepath.Join(dir, "server.log"))
+	if err != nil {
+		return nil, err
+	}
+	c.cmd.Stdout, c.cmd.Stderr = log, log
+	return c, c.start(ctx, "http://"+addr+"/v1/sys/health")
+}
+
+func freeAddr() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String(), nil
+}
+
+// start runs the process and polls url until it answers 200.
+func (c *child) start(ctx context.Context, url string) error {
+	began := time.Now()
+	if err := c.cmd.Start(); err != nil {
+		return fmt.Errorf("start %s: %w (build it with: make build)", c.cmd.Path, err)
+	}
+	for time.Since(began) < 15*time.Second && ctx.Err() == nil {
+		resp, err := http.Get(url) //nolint:noctx // bounded by the loop
+		if err == nil {
+			_ = resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				c.ready = time.Since(began)
+				return nil
+			}
+		}
+		time.Sleep(time.Millisecond)
+	}
+	c.stop()
+	return errors.New("the server did not answer within 15 s")
+}
+
+func (c *child) stop() {
+	_ = c.cmd.Process.Signal(syscall.SIGTERM)
+	_ = c.cmd.Wait()
+	if c.dir != "" {
+		_ = os.RemoveAll(c.dir)
+	}
+}
+
+// cpu returns the user and system time that the process has used.
+func (c *child) cpu() (time.Duration, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.cmd.Process.Pid))
+	if err != nil {
+		return 0, fmt.Errorf("CPU time needs Linux: %w", err)
+	}
+	_, rest, _ := strings.Cut(string(b), ") ") // the name may hold spaces
+	f := strings.Fields(rest)
+	if len(f) < 13 {
+		return 0, errors.New("/proc/PID/stat has too few fields")
+	}
+	user, err1 := strconv.Atoi(f[11])
+	sys, err2 := strconv.Atoi(f[12])
+	return time.Duration(user+sys) * tick, errors.Join(err1, err2)
+}
+
+// rss returns the resident memory in MiB, or 0 where it cannot be read.
+func (c *child) rss() float64 {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(b)) {
+		if v, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kb, _ := strconv.ParseFloat(strings.Fields(v)[0], 64)
+			return kb / 1024
+		}
+	}
+	return 0
+}
+
+// size returns the bytes that the store occupies, in MiB.
+func (c *child) size() float64 {
+	var n int64
+	_ = filepath.WalkDir(filepath.Join(c.dir, "data"), func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		if i, err := d.Info(); err == nil {
+			n += i.Size()
+		}
+		return nil
+	})
+	return float64(n) / (1 << 20)
+}
