@@ -12,22 +12,27 @@ import (
 	"errors"
 	"io"
 	"time"
+
+	"github.com/jotgate/jotgate/internal/fault"
 )
 
-// Errors that every driver returns, to be compared with errors.Is.
+// Errors that every driver returns, to be compared with errors.Is. Those that
+// a caller may learn of carry a fault kind; the others are Internal.
 var (
 	// ErrNotFound is returned by Get for a key that is absent or expired.
 	ErrNotFound = errors.New("storage: key not found")
 	// ErrClosed is returned by every call on a closed store.
-	ErrClosed = errors.New("storage: store is closed")
+	ErrClosed error = fault.New(fault.Unavailable, "storage is closed").WithReason("storage_closed")
 	// ErrFailed is returned by every call after a write to the medium failed:
 	// what is on it is no longer known, so the store stops instead of guessing.
-	ErrFailed = errors.New("storage: store stopped after a failed write")
+	ErrFailed error = fault.New(fault.Unavailable, "storage stopped after a failed write").WithReason("storage_failed")
 	// ErrConflict is returned by Update when the transaction could not be
 	// serialized after the driver's bounded number of attempts.
-	ErrConflict = errors.New("storage: too much contention, try again")
-	// ErrUnavailable is returned when the medium cannot be reached.
-	ErrUnavailable = errors.New("storage: store cannot be reached")
+	ErrConflict error = fault.New(fault.Unavailable, "storage is too busy, try again").WithReason("storage_conflict")
+	// ErrUnavailable is returned when the medium cannot be reached or has no
+	// room left. Nothing is known to be broken: the same call may work later.
+	// From Update it can also mean that the outcome could not be learnt.
+	ErrUnavailable error = fault.New(fault.Unavailable, "storage cannot be reached").WithReason("storage_unavailable")
 	// ErrInUse is returned on open when another process holds the store.
 	ErrInUse = errors.New("storage: store is in use by another process")
 	// ErrDamaged is returned on open or read when the medium holds something
@@ -36,7 +41,9 @@ var (
 	// ErrReadOnly is returned by Put and Delete in a View.
 	ErrReadOnly = errors.New("storage: read-only transaction")
 	// ErrTooLarge is returned by Put for a key or value beyond the limits below.
-	ErrTooLarge = errors.New("storage: key or value too large")
+	ErrTooLarge error = fault.New(fault.TooLarge, "key or value too large for the storage").WithReason("storage_too_large")
+	// ErrEmptyKey is returned for a key without bytes.
+	ErrEmptyKey = errors.New("storage: empty key")
 )
 
 // Limits that every driver enforces.
@@ -52,7 +59,8 @@ type Item struct {
 }
 
 // ReadTx reads one consistent snapshot. It is valid only inside the function
-// that received it; the slices it returns belong to the caller.
+// that received it and on one goroutine; the slices it returns belong to the
+// caller.
 type ReadTx interface {
 	// Get returns the value of key, or ErrNotFound when it is absent or has
 	// expired.
@@ -72,12 +80,14 @@ type Tx interface {
 	ReadTx
 	// Put stores value under key. A non-zero expires makes the key read as
 	// absent from that instant on; its space is reclaimed in the background.
+	// Put keeps no reference to key and value.
 	Put(key, value []byte, expires time.Time) error
 	// Delete removes key; an absent key is no error.
 	Delete(key []byte) error
 }
 
-// Store is an ordered key-value store. All methods are safe for concurrent use.
+// Store is an ordered key-value store. All methods are safe for concurrent use,
+// but fn must not call the Store that runs it: a driver may hold a lock then.
 type Store interface {
 	// View runs fn on a consistent snapshot.
 	View(ctx context.Context, fn func(ReadTx) error) error
@@ -89,7 +99,8 @@ type Store interface {
 	// prefix, made by this or another node, until the returned stop is
 	// called. Several changes may be folded into one call; none is lost.
 	// A driver that cannot say which keys changed passes none. notify must
-	// not block and runs on a goroutine of the store.
+	// not block and runs on a goroutine of the store. Expiry is no change. A
+	// call that is running when stop is called may end after it.
 	Watch(prefix []byte, notify func(keys [][]byte)) (stop func())
 	// Close waits for running transactions and releases the medium.
 	Close() error
