@@ -1,0 +1,122 @@
+package jwt
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"strings"
+)
+
+// Limits bounds what Parse takes. A zero field means that of BearerLimits.
+type Limits struct {
+	MaxBytes int // length of the whole token in bytes
+	MaxDepth int // nesting of objects and arrays in header and payload
+}
+
+// BearerLimits is for tokens that come in a header of every request;
+// LoginLimits for tokens that are exchanged once, in a body.
+var (
+	BearerLimits = Limits{MaxBytes: 16 << 10, MaxDepth: 32}
+	LoginLimits  = Limits{MaxBytes: 64 << 10, MaxDepth: 32}
+)
+
+// Token is one well-formed signed JWT. Nothing in it is trusted: the claims
+// become facts only through Verify. A Token is immutable.
+type Token struct {
+	buf       []byte // the token's text, then the decoded signature
+	textLen   int
+	signedLen int // length of header and payload with the dot between them
+	header    header
+	claims    Claims
+}
+
+// Parse reads a token in its only accepted spelling. It refuses with
+// ErrTooLarge, ErrMalformed, ErrType or ErrClaims; see the package comment for
+// the rules.
+func Parse(raw string, l Limits) (*Token, error) {
+	if l.MaxBytes <= 0 {
+		l.MaxBytes = BearerLimits.MaxBytes
+	}
+	if l.MaxDepth <= 0 {
+		l.MaxDepth = BearerLimits.MaxDepth
+	}
+	if len(raw) > l.MaxBytes {
+		return nil, refuse(ErrTooLarge, "the token is longer than this endpoint takes")
+	}
+	h, p, s, ok := split(raw)
+	if !ok {
+		return nil, refuse(ErrMalformed, "a token has three non-empty parts with a dot between them")
+	}
+	t := &Token{textLen: len(raw), signedLen: len(h) + 1 + len(p)}
+	enc := base64.RawURLEncoding
+	t.buf = make([]byte, len(raw)+enc.DecodedLen(len(s)))
+	copy(t.buf, raw)
+	if !decodeSegment(t.buf[len(raw):], s) {
+		return nil, refuse(ErrMalformed, "the token's signature is not canonical base64url")
+	}
+	scratch := make([]byte, max(enc.DecodedLen(len(h)), enc.DecodedLen(len(p))))
+	hb := scratch[:enc.DecodedLen(len(h))]
+	if !decodeSegment(hb, h) {
+		return nil, refuse(ErrMalformed, "the token's header is not canonical base64url")
+	}
+	if err := t.header.parse(hb, l.MaxDepth); err != nil {
+		return nil, err
+	}
+	pb := scratch[:enc.DecodedLen(len(p))]
+	if !decodeSegment(pb, p) {
+		return nil, refuse(ErrMalformed, "the token's payload is not canonical base64url")
+	}
+	if err := t.claims.parse(pb, l.MaxDepth); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// split cuts a compact serialization at its two dots. It looks at no more than
+// three parts, so a megabyte of dots costs nothing.
+func split(raw string) (header, payload, signature string, ok bool) {
+	header, rest, ok1 := strings.Cut(raw, ".")
+	payload, signature, ok2 := strings.Cut(rest, ".")
+	ok = ok1 && ok2 && header != "" && payload != "" && signature != "" && strings.IndexByte(signature, '.') < 0
+	return header, payload, signature, ok
+}
+
+var strict64 = base64.RawURLEncoding.Strict()
+
+// decodeSegment decodes s into dst, which has the exact length, and reports
+// whether s is the canonical spelling of the result. The library's decoder
+// skips line breaks, hence the test for them.
+func decodeSegment(dst []byte, s string) bool {
+	if strings.IndexByte(s, '\n') >= 0 || strings.IndexByte(s, '\r') >= 0 {
+		return false
+	}
+	n, err := strict64.Decode(dst, []byte(s))
+	return err == nil && n == len(dst)
+}
+
+// Algorithm returns the algorithm that the header announces. It is a claim of
+// whoever made the token; Verify holds it against the key and the allow-list.
+func (t *Token) Algorithm() Algorithm { return t.header.alg }
+
+// KeyID returns the header's kid, and whether there is one.
+func (t *Token) KeyID() (string, bool) { return t.header.kid, t.header.hasKID }
+
+// Type returns the header's typ as written, or "".
+func (t *Token) Type() string { return t.header.typ }
+
+// Unverified returns the claims that nobody has vouched for yet. They are fit
+// for choosing an issuer's configuration and for refusing early, never for
+// admitting.
+func (t *Token) Unverified() *Claims { return &t.claims }
+
+// Hash returns the SHA-256 of the token's text. As a token has one accepted
+// spelling, equal tokens have equal hashes.
+func (t *Token) Hash() [32]byte { return sha256.Sum256(t.buf[:t.textLen]) }
+
+// String keeps a token out of logs: it never shows any part of it.
+func (t *Token) String() string { return "jwt.Token(hidden)" }
+
+// GoString is String for the %#v verb.
+func (t *Token) GoString() string { return t.String() }
+
+func (t *Token) signed() []byte    { return t.buf[:t.signedLen] }
+func (t *Token) signature() []byte { return t.buf[t.textLen:] }
