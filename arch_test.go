@@ -20,7 +20,7 @@ const module = "github.com/jotgate/jotgate/"
 var allowed = map[string][]string{
 	"fault":     {},
 	"principal": {},
-	"storage":   {},
+	"storage":   {"fault"},
 
 	"jwt":          {"fault"},
 	"jwks":         {"fault", "jwt"},
@@ -29,11 +29,14 @@ var allowed = map[string][]string{
 	"policy/votes": {"fault", "policy"},
 	"trust":        {"fault", "jwt", "policy", "principal"},
 
+	"storage/record":          {},
 	"storage/storagetest":     {"storage"},
-	"storage/embedded":        {"fault", "storage"},
-	"storage/postgres":        {"fault", "storage"},
+	"storage/driver":          {"storage"},
+	"storage/embedded":        {"fault", "storage", "storage/driver"},
+	"storage/postgres":        {"fault", "storage", "storage/driver"},
 	"storage/postgres/pgtest": {},
-	"seal":                    {"fault", "storage"},
+	"seal":                    {"fault", "seal/shamir", "storage"},
+	"seal/shamir":             {},
 
 	"audit": {"fault", "policy"},
 	"gate":  {"audit", "fault", "policy", "principal"},
@@ -42,8 +45,8 @@ var allowed = map[string][]string{
 	"bearer":      {"fault", "iam", "jwks", "jwt", "principal", "trust"},
 	"policystore": {"fault", "policy", "policy/acl", "storage"},
 	"mount":       {"fault", "storage"},
-	"identity":    {"fault", "policy/acl", "seal", "storage"},
-	"session":     {"fault", "identity", "principal", "seal", "storage"},
+	"identity":    {"fault", "policy/acl", "seal", "storage", "storage/record"},
+	"session":     {"fault", "identity", "principal", "seal", "storage", "storage/record"},
 	"authjwt":     {"fault", "identity", "jwks", "jwt", "policy", "principal", "seal", "session", "storage", "trust"},
 
 	"engine/kv":        {"fault", "gate", "policy", "principal", "seal", "storage"},
