@@ -1,0 +1,99 @@
+package vaultapi
+
+import (
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jotgate/jotgate/internal/fault"
+)
+
+// maxToken bounds the credential header, in bytes. It is the size of the
+// largest JWT that a request may carry.
+const maxToken = 16 << 10
+
+// operation returns what the verb asks for. help is asked for by a query
+// parameter, list by one too.
+func operation(r *http.Request) (string, error) {
+	switch r.Method {
+	case http.MethodGet:
+		q := r.URL.RawQuery
+		if q == "" {
+			return Read, nil
+		}
+		if truthy(r, "help") {
+			return help, nil
+		}
+		if truthy(r, "list") {
+			return List, nil
+		}
+		return Read, nil
+	case "LIST":
+		return List, nil
+	case http.MethodPost, http.MethodPut:
+		return Update, nil
+	case http.MethodDelete:
+		return Delete, nil
+	case http.MethodPatch:
+		return Patch, nil
+	case http.MethodHead:
+		return Read, nil
+	}
+	return "", errVerb
+}
+
+// errVerb is the answer to a verb that no endpoint has: an empty list.
+var errVerb = fault.New(fault.Unsupported, "")
+
+func truthy(r *http.Request, name string) bool {
+	v := r.URL.Query().Get(name)
+	b, err := strconv.ParseBool(v)
+	return err == nil && b
+}
+
+// credential returns the client token of a request, and "" for none.
+func credential(r *http.Request) (string, error) {
+	t := r.Header.Get("X-Vault-Token")
+	if t == "" {
+		scheme, rest, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		if strings.EqualFold(scheme, "Bearer") {
+			t = strings.TrimSpace(rest)
+		}
+	}
+	if len(t) > maxToken {
+		return "", fault.Newf(fault.TooLarge, "token is longer than %d bytes", maxToken)
+	}
+	return t, nil
+}
+
+// maxWrapTTL keeps a wrapped answer from outliving every lease.
+const maxWrapTTL = 768 * time.Hour
+
+// wrapTTL returns how long the caller wants the answer wrapped; 0 for not.
+func wrapTTL(r *http.Request) (time.Duration, error) {
+	h := r.Header.Get("X-Vault-Wrap-TTL")
+	if h == "" {
+		return 0, nil
+	}
+	d, err := parseDuration(h)
+	switch {
+	case err != nil:
+		return 0, fault.New(fault.Invalid, "error parsing X-Vault-Wrap-TTL header: not a duration")
+	case d < 0:
+		return 0, fault.New(fault.Invalid, "requested wrap ttl cannot be negative")
+	case d > maxWrapTTL:
+		return 0, fault.New(fault.Invalid, "requested wrap ttl is longer than 768h")
+	}
+	return d, nil
+}
+
+// remote returns the peer's address. The zero value when it has none.
+func remote(r *http.Request) netip.AddrPort {
+	ap, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	return ap
+}

@@ -1,0 +1,67 @@
+package vaultapi
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/jotgate/jotgate/internal/fault"
+	"github.com/jotgate/jotgate/internal/gate"
+	"github.com/jotgate/jotgate/internal/mount"
+	"github.com/jotgate/jotgate/internal/policy/acl"
+	"github.com/jotgate/jotgate/internal/principal"
+)
+
+// Runtime is what the door needs once the server is unsealed. It is built by
+// internal/server, and swapped in and out as a whole with [Door.Unlock] and
+// [Door.Lock]. A request works on the one Runtime it started with.
+type Runtime struct {
+	Gate     *gate.Gate
+	Mounts   *mount.Store
+	Tokens   Authenticator
+	Policies Policies
+	Wrapper  Wrapper          // nil: response wrapping answers an error
+	Now      func() time.Time // nil means time.Now
+
+	ClusterName string
+	ClusterID   string
+}
+
+func (rt *Runtime) now() time.Time {
+	if rt.Now == nil {
+		return time.Now()
+	}
+	return rt.Now()
+}
+
+// Authenticator turns a client token into its holder. Every refusal is a
+// *fault.Error; a token that is missing, unknown, expired, used up or used
+// from a wrong address is Denied with the text "permission denied".
+type Authenticator interface {
+	Authenticate(ctx context.Context, token string, remote netip.Addr) (*principal.Principal, error)
+}
+
+// Policies gives the merged, compiled rules of a caller.
+type Policies interface {
+	For(ctx context.Context, p *principal.Principal) (*acl.ACL, error)
+}
+
+// Wrapping is a wrapping token that stands for an answer.
+type Wrapping struct {
+	Token           string
+	Accessor        string
+	WrappedAccessor string // accessor of the token inside, if the answer holds one
+	TTL             time.Duration
+	CreationTime    time.Time
+	CreationPath    string
+}
+
+// Wrapper keeps an answer under a new single-use token.
+type Wrapper interface {
+	// Wrap stores body, which is a whole JSON answer, for ttl.
+	Wrap(ctx context.Context, body []byte, ttl time.Duration, creationPath, wrappedAccessor string) (Wrapping, error)
+}
+
+// errSealed is what every request meets before the server is unsealed. Clients
+// match the text.
+var errSealed = fault.New(fault.Unavailable, "Vault is sealed").WithReason("sealed")

@@ -1,0 +1,3 @@
+package vaultapi
+
+var sysMountRows []Row
