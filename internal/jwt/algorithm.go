@@ -82,10 +82,10 @@ func Asymmetric() []Algorithm {
 	return []Algorithm{RS256, RS384, RS512, ES256, ES384, ES512, PS256, PS384, PS512, EdDSA, Ed25519}
 }
 
-// allows reports whether the allow-list admits a. A nil list admits every
+// Allows reports whether the allow-list admits a. A nil list admits every
 // asymmetric algorithm; a symmetric one must always be spelled out. An empty
 // list that is not nil admits nothing. EdDSA admits its other name.
-func allows(list []Algorithm, a Algorithm) bool {
+func Allows(list []Algorithm, a Algorithm) bool {
 	info, ok := algorithms[a]
 	if !ok {
 		return false

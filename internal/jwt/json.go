@@ -36,6 +36,17 @@ func parseObject(doc []byte, maxDepth int, what string) (object, error) {
 	return object{members: v.members()}, nil
 }
 
+// ParseValue reads one JSON document under the rules for tokens: no duplicate
+// names, valid UTF-8, nothing after the value, nested at most maxDepth deep. It
+// is for configuration that is compared with claims, so that both sides keep
+// the exact text of their numbers. It fails with ErrMalformed.
+func ParseValue(doc []byte, maxDepth int) (Value, error) {
+	if !depthWithin(doc, maxDepth) || !jsontext.Value(doc).IsValid() {
+		return Value{}, refuse(ErrMalformed, "the text is not valid JSON, is ambiguous or is nested too deeply")
+	}
+	return Value{text: trimSpace(string(doc))}, nil
+}
+
 // depthWithin reports whether no bracket outside a string nests deeper than
 // limit. It runs before the JSON library, whose own limit is far higher.
 func depthWithin(doc []byte, limit int) bool {

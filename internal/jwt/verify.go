@@ -36,7 +36,7 @@ func (t *Token) Verify(keys []*Key, allowed []Algorithm) (*Verified, error) {
 		return nil, ErrMalformed
 	}
 	alg := t.header.alg
-	if !allows(allowed, alg) {
+	if !Allows(allowed, alg) {
 		return nil, ErrAlgorithm
 	}
 	tries := 0

@@ -12,6 +12,7 @@ package policy
 type Check struct {
 	Name     string `json:"check"`              // stable name, such as "audience" or "capability"
 	OK       bool   `json:"ok"`                 // whether it passed
+	Reason   string `json:"reason,omitempty"`   // stable code when it did not pass, such as "expired"
 	Expected string `json:"expected,omitempty"` // what the rule wants
 	Received string `json:"received,omitempty"` // what the request had
 	Note     string `json:"note,omitempty"`     // one sentence for a person

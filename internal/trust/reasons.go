@@ -1,0 +1,31 @@
+package trust
+
+// The stable reasons of a refusal, beside those of package jwt.
+const (
+	ReasonExpired           = "expired"
+	ReasonNotYetValid       = "not_yet_valid"
+	ReasonIssuedInFuture    = "issued_in_future"
+	ReasonTooOld            = "token_too_old"
+	ReasonNoTimes           = "time_claims_missing"
+	ReasonNoExpiration      = "expiration_missing"
+	ReasonNoIssuedAt        = "issued_at_missing"
+	ReasonIssuer            = "unknown_issuer"
+	ReasonAudience          = "wrong_audience"
+	ReasonAudienceUnbound   = "audience_not_bound"
+	ReasonSubject           = "wrong_subject"
+	ReasonAlgorithm         = "algorithm_not_allowed"
+	ReasonUser              = "user_claim_unusable"
+	ReasonGroups            = "groups_claim_unusable"
+	ReasonMetadata          = "metadata_claim_unusable"
+	ReasonClaimMissing      = "claim_missing"
+	ReasonClaimMismatch     = "claim_mismatch"
+	ReasonRoleMissing       = "role_missing"
+	ReasonRoleAmbiguous     = "role_ambiguous"
+	ReasonRoleUnmapped      = "role_not_mapped"
+	ReasonRoleUnknown       = "role_unknown"
+	ReasonRoleNotAllowed    = "role_not_allowed"
+	ReasonRoleReserved      = "role_reserved"
+	ReasonNamespaceClaim    = "namespace_claim_unusable"
+	ReasonSignatureUnproven = "signature_not_verified"
+	ReasonRefused           = "refused"
+)
