@@ -70,7 +70,7 @@ func (d doorman) Authorise(ctx context.Context, r *gate.Request, p *principal.Pr
 	if c.Op == help {
 		return policy.Decision{Allowed: true, Rule: "help is open to every token"}, nil, nil
 	}
-	rules, err := c.Runtime.Policies.For(ctx, p)
+	rules, err := c.Runtime.Policies.For(ctx, p, c.Path)
 	if err != nil {
 		return policy.Decision{}, nil, err
 	}

@@ -43,7 +43,9 @@ type Authenticator interface {
 
 // Policies gives the merged, compiled rules of a caller.
 type Policies interface {
-	For(ctx context.Context, p *principal.Principal) (*acl.ACL, error)
+	// For returns the rules that can decide about path; with path "" all rules
+	// of the caller.
+	For(ctx context.Context, p *principal.Principal, path string) (*acl.ACL, error)
 }
 
 // Wrapping is a wrapping token that stands for an answer.
