@@ -159,3 +159,6 @@ func (v Value) Any() any {
 	}
 	return nil
 }
+
+// JSON returns the value's text as it stands in the token. It is fresh.
+func (v Value) JSON() []byte { return []byte(v.text) }

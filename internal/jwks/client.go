@@ -1,0 +1,145 @@
+package jwks
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/jotgate/jotgate/internal/fault"
+)
+
+// Options configures a Client. The zero value is fit for production.
+type Options struct {
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// AllowLoopbackHTTP permits key endpoints on this machine, over https and
+	// plain http. It is for development and for sidecars.
+	AllowLoopbackHTTP bool
+	// Proxy chooses a proxy for a request, as http.ProxyFromEnvironment does;
+	// nil means none. Behind a proxy the address checks apply to the proxy,
+	// and what it may reach is for the proxy to say.
+	Proxy func(*http.Request) (*url.URL, error)
+	// Logger receives failures and changes of key sets; nil means none.
+	Logger *slog.Logger
+	// Jitter returns a number in [0,1) that spreads background fetches; nil
+	// means a random one.
+	Jitter func() float64
+	// After is the timer of background fetches; nil means time.After.
+	After func(time.Duration) <-chan time.Time
+}
+
+// Client makes sources that fetch their keys.
+type Client struct{ o Options }
+
+// NewClient returns a client.
+func NewClient(o Options) *Client {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Jitter == nil {
+		o.Jitter = rand.Float64
+	}
+	if o.After == nil {
+		o.After = time.After
+	}
+	return &Client{o: o}
+}
+
+// URLConfig names a JWKS endpoint.
+type URLConfig struct {
+	URL   string // https://…
+	CAPEM string // certificates that the endpoint's must chain to; empty: those of the system
+}
+
+// URL returns a source that fetches the key set at a URL. Nothing is fetched
+// before the first use. It fails with kind Invalid for a URL that is never
+// fetched, and for unreadable certificates.
+func (c *Client) URL(cfg URLConfig) (Source, error) {
+	if err := c.checkURL(cfg.URL); err != nil {
+		return nil, err
+	}
+	f, err := c.fetcher(cfg.CAPEM)
+	if err != nil {
+		return nil, err
+	}
+	return newRemote(c.o, "jwks", cfg.URL, &urlLocator{f: f, url: cfg.URL}), nil
+}
+
+// DiscoveryConfig names an issuer that publishes a discovery document.
+type DiscoveryConfig struct {
+	Issuer string // the issuer's URL, byte for byte as the document says it
+	CAPEM  string // certificates for the document and the keys; empty: those of the system
+}
+
+// Discovery returns a source that finds the key set through the issuer's
+// OpenID Connect discovery document. Nothing is fetched before the first use.
+// It fails like URL.
+func (c *Client) Discovery(cfg DiscoveryConfig) (Source, error) {
+	if err := c.checkURL(cfg.Issuer); err != nil {
+		return nil, err
+	}
+	if strings.Contains(cfg.Issuer, ".well-known/openid-configuration") {
+		return nil, fault.New(fault.Invalid, "give the issuer's URL without /.well-known/openid-configuration")
+	}
+	f, err := c.fetcher(cfg.CAPEM)
+	if err != nil {
+		return nil, err
+	}
+	l := &discoveryLocator{f: f, issuer: cfg.Issuer, check: c.checkURL, now: c.o.Now}
+	return newRemote(c.o, "discovery", cfg.Issuer, l), nil
+}
+
+// checkURL refuses what would never be fetched, so that the operator learns of
+// it when the URL is written and not at the first login.
+func (c *Client) checkURL(raw string) error {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || u.Host == "" || u.Opaque != "":
+		return fault.New(fault.Invalid, "the key source must be an absolute URL such as https://idp.example.com")
+	case u.User != nil:
+		return fault.New(fault.Invalid, "the key source's URL must not contain a user name or password")
+	case u.Fragment != "":
+		return fault.New(fault.Invalid, "the key source's URL must not have a fragment")
+	case u.Scheme != "https" && u.Scheme != "http":
+		return fault.New(fault.Invalid, "the key source's URL must begin with https://")
+	case u.Scheme == "http" && !c.o.AllowLoopbackHTTP:
+		return fault.New(fault.Invalid, "the key source's URL must begin with https://: over plain http anyone on the way could replace the keys")
+	}
+	addr, err := netip.ParseAddr(u.Hostname())
+	if err == nil {
+		if err := c.o.guard(u.Scheme).check(addr); err != nil {
+			return fault.Wrap(fault.Invalid, err, err.Error())
+		}
+	}
+	if u.Scheme == "http" && err != nil && u.Hostname() != "localhost" {
+		return fault.New(fault.Invalid, "plain http is for key sources on this machine only: use https")
+	}
+	return nil
+}
+
+func (c *Client) fetcher(caPEM string) (*fetcher, error) {
+	tlsConfig := &tls.Config{MinVersion: tls.VersionTLS12}
+	if caPEM != "" {
+		tlsConfig.RootCAs = x509.NewCertPool()
+		if !tlsConfig.RootCAs.AppendCertsFromPEM([]byte(caPEM)) {
+			return nil, fault.New(fault.Invalid, "the CA certificates for the key source cannot be read: give PEM blocks of type CERTIFICATE")
+		}
+	}
+	return newFetcher(c.o, tlsConfig), nil
+}
+
+// redact takes the query out of a URL for logs and status: some endpoints want
+// a key in it.
+func redact(raw string) string {
+	base, _, _ := strings.Cut(raw, "?")
+	return base
+}
