@@ -1,0 +1,75 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jotgate/jotgate/internal/fault"
+	"github.com/jotgate/jotgate/internal/storage"
+)
+
+// LimitsOf tells the current limits of the role and mount that a token came
+// from. An error of kind fault.Invalid, such as for a role that no longer
+// exists, refuses the renewal with its text.
+type LimitsOf func(tx storage.ReadTx, t Token) (Limits, error)
+
+// Renewed is a token with its new life.
+type Renewed struct {
+	Token    Token
+	TTL      time.Duration
+	Warnings []string
+}
+
+// Renew gives the token with this storage name a new life, counted from now:
+// the increment if positive, else what the role or mount says, and never past
+// the greatest life. A periodic token gets its period whatever the increment.
+//
+// It fails with fault.Invalid: "token not found", "lease is not renewable",
+// "invalid lease ID" (a token without an end), "past the max TTL, cannot
+// renew"; the zero ID is "batch tokens cannot be renewed".
+func (s *Store) Renew(ctx context.Context, id ID, increment time.Duration, limits LimitsOf) (r Renewed, err error) {
+	if id.IsZero() {
+		return Renewed{}, fault.New(fault.Invalid, "batch tokens cannot be renewed")
+	}
+	if increment < 0 {
+		return Renewed{}, fault.New(fault.Invalid, "increment must not be negative")
+	}
+	err = s.db.Update(ctx, func(tx storage.Tx) error {
+		t, err := s.byID(tx, id)
+		if err != nil {
+			return err
+		}
+		r, err = s.renew(tx, t, increment, limits)
+		return err
+	})
+	if errors.Is(err, errAbsent) {
+		return Renewed{}, fault.New(fault.Invalid, "token not found")
+	}
+	return r, err
+}
+
+func (s *Store) renew(tx storage.Tx, t Token, increment time.Duration, limits LimitsOf) (Renewed, error) {
+	switch {
+	case t.Expires.IsZero():
+		return Renewed{}, fault.New(fault.Invalid, "invalid lease ID")
+	case !t.Renewable || t.IsWrapping():
+		return Renewed{}, fault.New(fault.Invalid, "lease is not renewable")
+	}
+	l, err := limits(tx, t)
+	if err != nil {
+		return Renewed{}, err
+	}
+	now := tx.Now().UTC()
+	ttl, warnings, err := l.lifetime(t.Created, now, increment, t.ExplicitMaxTTL)
+	if err != nil {
+		return Renewed{}, err
+	}
+	t.Period = l.Period
+	t.LastRenewal = now
+	t.Expires = now.Add(ttl)
+	if err := s.saveNew(tx, &t); err != nil {
+		return Renewed{}, err
+	}
+	return Renewed{Token: t, TTL: roundUp(ttl), Warnings: warnings}, nil
+}

@@ -1,0 +1,100 @@
+package session
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jotgate/jotgate/internal/storage"
+)
+
+// Tidied counts what Tidy removed.
+type Tidied struct {
+	Tokens int // tokens that can never be used again
+	Ghosts int // stand-ins for parents that no child names any more
+}
+
+// Tidy removes what can never be used again but has no end of its own: tokens
+// whose parent is gone, and the records that stand in for parents that were
+// revoked without their children. Nothing depends on it being called.
+func (s *Store) Tidy(ctx context.Context) (Tidied, error) {
+	// The ghosts come first: a ghost gets no new children, so names that are
+	// collected later are complete for it.
+	ghosts, err := s.ghosts(ctx)
+	if err != nil {
+		return Tidied{}, err
+	}
+	var dead []ID
+	named := map[ID]bool{}
+	err = s.walk(ctx, func(tx storage.ReadTx, t *Token) (bool, error) {
+		named[t.Parent] = true
+		ok, err := s.alive(tx, t)
+		if !ok && err == nil {
+			dead = append(dead, t.ID)
+		}
+		return true, err
+	})
+	if err != nil {
+		return Tidied{}, err
+	}
+	var done Tidied
+	for _, id := range dead {
+		if err := s.removeDead(ctx, id); err != nil {
+			return done, err
+		}
+		done.Tokens++
+	}
+	for _, id := range ghosts {
+		if named[id] {
+			continue
+		}
+		if err := s.db.Update(ctx, func(tx storage.Tx) error { return tx.Delete(tokenKey(id)) }); err != nil {
+			return done, err
+		}
+		done.Ghosts++
+	}
+	return done, nil
+}
+
+// removeDead removes a token unless it is alive after all, or the request that
+// used it up may still be under way.
+func (s *Store) removeDead(ctx context.Context, id ID) error {
+	return s.db.Update(ctx, func(tx storage.Tx) error {
+		t, err := s.load(tx, id)
+		if errors.Is(err, errAbsent) {
+			return nil
+		}
+		if err != nil || t.flags&flagSpent != 0 {
+			return err
+		}
+		if ok, err := s.alive(tx, &t); ok || err != nil {
+			return err
+		}
+		return s.remove(tx, &t)
+	})
+}
+
+// ghosts returns the stand-ins that may be removed once nobody names them.
+// Those that batch tokens may name are not among them: no list shows these.
+func (s *Store) ghosts(ctx context.Context) (ids []ID, err error) {
+	var after []byte
+	for more := true; more && err == nil; {
+		err = s.db.View(ctx, func(tx storage.ReadTx) error {
+			items, err := tx.Scan([]byte(tokenPrefix), after, pageSize)
+			if err != nil {
+				return err
+			}
+			more = len(items) == pageSize
+			for _, it := range items {
+				after = it.Key
+				var id ID
+				copy(id[:], it.Key[len(tokenPrefix):])
+				h, err := decodeHead(it.Value)
+				if err == nil && h.flags&(flagGhost|flagBatchParent) == flagGhost {
+					ids = append(ids, id)
+				}
+			}
+			return nil
+		})
+	}
+	return ids, err
+}
