@@ -33,23 +33,25 @@ const (
 
 // Keyring holds the data keys of one installation and, apart from them, the
 // key that names are hashed with, which never changes. It is safe for
-// concurrent use. The zero value opens and seals nothing; NewKeyring makes one.
+// concurrent use. The zero value, like the keyring of a sealed Barrier, opens
+// nothing, and what it hashes or seals matches nothing and never opens.
 type Keyring struct {
-	state atomic.Pointer[ringState]
-	root  cipher.AEAD // opens the stored keyring; nil when it is not stored
-	seals atomic.Uint64
-
-	mu      sync.Mutex // one writer of state
-	hashes  sync.Map   // purpose → *sync.Pool of hash.Hash
-	purpose sync.Map   // purposeKey → cipher.AEAD
+	state atomic.Pointer[ringState] // nil while sealed
+	mu    sync.Mutex                // one writer of state
 }
 
-// ringState is immutable: a change swaps in a new one.
+// ringState is immutable but for its caches and counts: a change swaps in a new
+// one.
 type ringState struct {
-	file   ringFile
-	active uint32
-	values map[uint32]cipher.AEAD
-	raw    map[uint32][]byte
+	file     ringFile
+	root     cipher.AEAD // opens the stored keyring; nil when it is not stored
+	active   uint32
+	values   map[uint32]cipher.AEAD
+	raw      map[uint32][]byte
+	hashes   sync.Map // purpose → *sync.Pool of hash.Hash
+	purposes sync.Map // purposeKey → cipher.AEAD
+	seals    atomic.Uint64
+	counted  atomic.Uint64 // how many of seals are in the shared count
 }
 
 // ringFile is how a keyring is kept, sealed by the root key.
@@ -80,7 +82,7 @@ type KeyInfo struct {
 // NewKeyring returns a keyring with one fresh data key, kept nowhere.
 func NewKeyring(now time.Time) *Keyring {
 	k := &Keyring{}
-	if err := k.use(newRing(now)); err != nil {
+	if err := k.use(newRing(now), nil); err != nil {
 		panic(err) // keys of the right size always work
 	}
 	return k
@@ -104,21 +106,27 @@ func (f ringFile) next(now time.Time) ringFile {
 }
 
 // use makes the ring the current one, unless a newer one is.
-func (k *Keyring) use(f ringFile) error {
+func (k *Keyring) use(f ringFile, root cipher.AEAD) error {
 	s, err := compile(f)
 	if err != nil {
 		return err
 	}
+	s.root = root
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if old := k.state.Load(); old != nil {
-		if old.active >= s.active {
-			return nil
-		}
-		k.seals.Store(0)
+	old := k.state.Load()
+	if old != nil && old.active >= s.active {
+		return nil
 	}
 	k.state.Store(s)
 	return nil
+}
+
+// forget takes the keys out of use; running transactions fail from here on.
+func (k *Keyring) forget() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.state.Store(nil)
 }
 
 func compile(f ringFile) (*ringState, error) {
@@ -159,36 +167,44 @@ func newAEAD(key []byte) (cipher.AEAD, error) {
 	return cipher.NewGCMWithRandomNonce(block)
 }
 
-// Info describes the data key in use.
+// Info describes the data key in use. It is zero while sealed.
 func (k *Keyring) Info() KeyInfo {
 	s := k.state.Load()
+	if s == nil {
+		return KeyInfo{}
+	}
 	newest := s.file.Keys[len(s.file.Keys)-1]
-	return KeyInfo{Term: newest.ID, Created: newest.Created, Seals: k.seals.Load()}
+	return KeyInfo{Term: newest.ID, Created: newest.Created, Seals: s.seals.Load()}
 }
 
 // HMAC returns 32 bytes that stand for data and can be neither turned back nor
 // guessed without the keyring: HMAC-SHA-256 under a subkey for the purpose. The
-// same data gives the same bytes for as long as the installation lives.
+// same data gives the same bytes for as long as the installation lives. While
+// sealed it returns random bytes.
 func (k *Keyring) HMAC(purpose string, data []byte) []byte {
-	return k.AppendHMAC(nil, purpose, data)
+	return k.AppendHMAC(make([]byte, 0, sha256.Size), purpose, data)
 }
 
 // AppendHMAC is HMAC that appends to dst.
 func (k *Keyring) AppendHMAC(dst []byte, purpose string, data []byte) []byte {
-	pool, ok := k.hashes.Load(purpose)
-	if !ok {
-		pool, _ = k.hashes.LoadOrStore(purpose, k.hashPool(purpose))
+	s := k.state.Load()
+	if s == nil {
+		return append(dst, randomKey()...)
 	}
-	h := pool.(*sync.Pool).Get().(hash.Hash)
+	pool, ok := s.hashes.Load(purpose)
+	if !ok {
+		pool, _ = s.hashes.LoadOrStore(purpose, s.hashPool(purpose))
+	}
+	h := pool.(*sync.Pool).Get().(hash.Hash) //nolint:forcetypeassert // the map holds nothing else
 	h.Reset()
 	h.Write(data)
 	dst = h.Sum(dst)
-	pool.(*sync.Pool).Put(h)
+	pool.(*sync.Pool).Put(h) //nolint:forcetypeassert // the map holds nothing else
 	return dst
 }
 
-func (k *Keyring) hashPool(purpose string) *sync.Pool {
-	sub, err := subkey(k.state.Load().file.Names, "name "+purpose)
+func (s *ringState) hashPool(purpose string) *sync.Pool {
+	sub, err := subkey(s.file.Names, "name "+purpose)
 	if err != nil {
 		panic(err) // a fixed, allowed length
 	}
@@ -196,45 +212,52 @@ func (k *Keyring) hashPool(purpose string) *sync.Pool {
 }
 
 // Seal seals bytes that leave the store, such as a batch token. They open only
-// for the same purpose and aad.
+// for the same purpose and aad. While sealed it returns bytes that never open.
 func (k *Keyring) Seal(purpose string, aad, plaintext []byte) []byte {
 	s := k.state.Load()
-	return k.seal(k.purposeAEAD(s, s.active, purpose), s.active, aad, plaintext)
+	if s == nil {
+		return randomKey()
+	}
+	return s.seal(s.purpose(s.active, purpose), aad, plaintext)
 }
 
 // Open opens what Seal sealed, or returns ErrOpen. The sealed bytes are left
 // as they are.
 func (k *Keyring) Open(purpose string, aad, sealed []byte) ([]byte, error) {
 	s := k.state.Load()
+	if s == nil {
+		return nil, ErrSealed
+	}
 	id, ok := envelopeKey(sealed)
 	if !ok || s.raw[id] == nil {
 		return nil, ErrOpen
 	}
-	out, err := k.purposeAEAD(s, id, purpose).Open(nil, nil, sealed[headerSize:], aad)
+	out, err := s.purpose(id, purpose).Open(nil, nil, sealed[headerSize:], aad)
 	if err != nil {
 		return nil, ErrOpen
 	}
 	return out, nil
 }
 
-func (k *Keyring) purposeAEAD(s *ringState, id uint32, purpose string) cipher.AEAD {
+func (s *ringState) purpose(id uint32, purpose string) cipher.AEAD {
 	at := purposeKey{id, purpose}
-	if a, ok := k.purpose.Load(at); ok {
-		return a.(cipher.AEAD)
+	if a, ok := s.purposes.Load(at); ok {
+		return a.(cipher.AEAD) //nolint:forcetypeassert // the map holds nothing else
 	}
 	a, err := subkeyAEAD(s.raw[id], "purpose "+purpose)
 	if err != nil {
 		panic(err) // a fixed, allowed length
 	}
-	k.purpose.Store(at, a)
+	s.purposes.Store(at, a)
 	return a
 }
 
-func (k *Keyring) seal(aead cipher.AEAD, id uint32, aad, plaintext []byte) []byte {
-	k.seals.Add(1)
+// seal makes an envelope with the newest data key.
+func (s *ringState) seal(aead cipher.AEAD, aad, plaintext []byte) []byte {
+	s.seals.Add(1)
 	out := make([]byte, headerSize, envelopeExtra+len(plaintext))
 	out[0] = envelopeVersion
-	binary.BigEndian.PutUint32(out[1:], id)
+	binary.BigEndian.PutUint32(out[1:], s.active)
 	return aead.Seal(out, nil, plaintext, aad)
 }
 
@@ -247,18 +270,26 @@ func envelopeKey(sealed []byte) (id uint32, ok bool) {
 }
 
 // sealValue seals a value for its place in the store.
-func (k *Keyring) sealValue(key, value []byte) []byte {
+func (k *Keyring) sealValue(key, value []byte) ([]byte, error) {
 	s := k.state.Load()
-	return k.seal(s.values[s.active], s.active, key, value)
+	if s == nil {
+		return nil, ErrSealed
+	}
+	return s.seal(s.values[s.active], key, value), nil
 }
 
-// openValue opens a value in place: sealed is overwritten.
+// openValue opens a value in place: sealed is overwritten. known is false when
+// the value names a data key that the keyring does not have.
 func (k *Keyring) openValue(key, sealed []byte) (value []byte, known bool, err error) {
+	s := k.state.Load()
+	if s == nil {
+		return nil, true, ErrSealed
+	}
 	id, ok := envelopeKey(sealed)
 	if !ok {
 		return nil, true, ErrOpen
 	}
-	aead := k.state.Load().values[id]
+	aead := s.values[id]
 	if aead == nil {
 		return nil, false, ErrOpen
 	}
@@ -272,14 +303,18 @@ func (k *Keyring) openValue(key, sealed []byte) (value []byte, known bool, err e
 
 // learn takes a keyring out of the store, as another node may have left it.
 func (k *Keyring) learn(sealed []byte) error {
-	if k.root == nil {
+	s := k.state.Load()
+	if s == nil {
+		return ErrSealed
+	}
+	if s.root == nil {
 		return ErrOpen
 	}
-	f, err := openRing(k.root, sealed)
+	f, err := openRing(s.root, sealed)
 	if err != nil {
 		return err
 	}
-	return k.use(f)
+	return k.use(f, s.root)
 }
 
 func openRing(root cipher.AEAD, sealed []byte) (ringFile, error) {

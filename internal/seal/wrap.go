@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
-	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/storage"
 )
 
@@ -151,7 +149,11 @@ func (t *writeTx) Put(key, value []byte, expires time.Time) error {
 	if len(value) > storage.MaxValueSize-Overhead {
 		return storage.ErrTooLarge
 	}
-	return t.tx.Put(key, t.ring.sealValue(key, value), expires)
+	envelope, err := t.ring.sealValue(key, value)
+	if err != nil {
+		return err
+	}
+	return t.tx.Put(key, envelope, expires)
 }
 
 func (t *writeTx) Delete(key []byte) error {
@@ -159,9 +161,4 @@ func (t *writeTx) Delete(key []byte) error {
 		return ErrReserved
 	}
 	return t.tx.Delete(key)
-}
-
-// unreadable says what is wrong with the seal's own records.
-func unreadable(what string) error {
-	return fault.Wrap(fault.Internal, fmt.Errorf("%w: %s", storage.ErrDamaged, what), "")
 }
