@@ -49,8 +49,9 @@ var allowed = map[string][]string{
 	"session":     {"fault", "identity", "principal", "seal", "storage", "storage/record"},
 	"authjwt":     {"fault", "identity", "jwks", "jwt", "policy", "principal", "seal", "session", "storage", "trust"},
 
-	"engine/kv":        {"fault", "gate", "storage", "storage/record"},
-	"engine/cubbyhole": {"fault", "gate", "principal", "storage"},
+	"engine/drawer":    {"fault", "storage"},
+	"engine/kv":        {"engine/drawer", "fault", "gate", "storage", "storage/record"},
+	"engine/cubbyhole": {"engine/drawer", "fault", "gate", "principal", "storage"},
 	"engine/objects":   {"fault", "gate", "policy", "principal", "seal", "storage"},
 
 	"config": {"fault"},

@@ -4,11 +4,9 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
-
+	"github.com/jotgate/jotgate/internal/engine/drawer"
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/gate"
 	"github.com/jotgate/jotgate/internal/storage"
@@ -16,14 +14,8 @@ import (
 
 // Limits.
 const (
-	// MaxPath is the longest path of a secret inside its mount, in bytes.
-	MaxPath = 900
-	// MaxValue is the largest value, in bytes of JSON text.
-	MaxValue = 4 << 20
 	// MaxVersions is the largest number of versions that a setting may ask for.
 	MaxVersions = 10000
-	// MaxDepth is how deep a value may be nested.
-	MaxDepth = 128
 
 	// inlineValue is the largest current value that is kept beside the metadata,
 	// so that reading it takes one look-up.
@@ -63,19 +55,6 @@ func New(store storage.Store, now func() time.Time) *Engine {
 	return &Engine{store: store, now: now}
 }
 
-// The answers that callers know by their text.
-var (
-	errMissingPath = fault.New(fault.Invalid, "missing path")
-	errNoData      = fault.New(fault.Invalid, "no data provided")
-	errNotObject   = fault.New(fault.Invalid, "data must be a JSON object")
-	errBadJSON     = fault.New(fault.Invalid, "data is not valid JSON without repeated names")
-	errLongPath    = fault.Newf(fault.Invalid, "path is longer than %d bytes", MaxPath)
-	errBadPath     = fault.New(fault.Invalid, "path has an empty segment or a control character")
-	errLargeValue  = fault.Newf(fault.TooLarge, "value is larger than %d bytes", MaxValue)
-	errDeepValue   = fault.Newf(fault.Invalid, "value is nested deeper than %d levels", MaxDepth)
-	errNotFound    = fault.New(fault.NotFound, "")
-)
-
 // allow is the first line of every method: the pass must be for one of these
 // operations on this logical path.
 func allow(pass gate.Pass, path string, ops ...gate.Operation) error {
@@ -86,28 +65,6 @@ func allow(pass gate.Pass, path string, ops ...gate.Operation) error {
 		}
 	}
 	return err
-}
-
-// validPath refuses what cannot be a key, or what a list could not show.
-func validPath(path string) error {
-	switch {
-	case path == "":
-		return errMissingPath
-	case len(path) > MaxPath:
-		return errLongPath
-	case path[0] == '/' || path[len(path)-1] == '/' || strings.Contains(path, "//") || hasControl(path):
-		return errBadPath
-	}
-	return nil
-}
-
-func hasControl(s string) bool {
-	for i := range len(s) {
-		if s[i] < 0x20 || s[i] == 0x7f || s[i] == 0xff {
-			return true
-		}
-	}
-	return false
 }
 
 // Keys of one mount. 'm' holds a secret's metadata with its newest value, 'd'
@@ -142,7 +99,7 @@ func (e *Engine) load(tx storage.ReadTx, a Address) (*secret, error) {
 
 // view reads one secret in a transaction. fn gets nil when there is none.
 func (e *Engine) view(ctx context.Context, a Address, fn func(storage.ReadTx, *secret) error) error {
-	if err := validPath(a.Path); err != nil {
+	if err := drawer.CheckPath(a.Path); err != nil {
 		return err
 	}
 	return e.store.View(ctx, func(tx storage.ReadTx) error {
@@ -157,7 +114,7 @@ func (e *Engine) view(ctx context.Context, a Address, fn func(storage.ReadTx, *s
 // change reads one secret, lets fn change it and stores what fn returns; nil
 // stores nothing.
 func (e *Engine) change(ctx context.Context, a Address, fn func(storage.Tx, *secret) (*secret, error)) error {
-	if err := validPath(a.Path); err != nil {
+	if err := drawer.CheckPath(a.Path); err != nil {
 		return err
 	}
 	return e.store.Update(ctx, func(tx storage.Tx) error {
@@ -191,48 +148,4 @@ func (e *Engine) Exists(ctx context.Context, a Address) (bool, error) {
 		return false, nil // the write itself will say what is wrong
 	}
 	return found, err
-}
-
-// object checks that data is a JSON object within the limits and returns it
-// without white space.
-func object(data jsontext.Value) (jsontext.Value, error) {
-	switch {
-	case len(data) == 0 || data.Kind() == 'n':
-		return nil, errNoData
-	case len(data) > MaxValue:
-		return nil, errLargeValue
-	case data.Kind() != '{':
-		return nil, errNotObject
-	}
-	if !data.IsValid() {
-		return nil, errBadJSON
-	}
-	out := data.Clone()
-	if err := out.Compact(); err != nil {
-		return nil, fault.Wrap(fault.Invalid, err, errBadJSON.Public())
-	}
-	if depth(out) > MaxDepth {
-		return nil, errDeepValue
-	}
-	return out, nil
-}
-
-// depth returns how deep valid JSON text is nested.
-func depth(v jsontext.Value) int {
-	deepest, now, inText := 0, 0, false
-	for i := 0; i < len(v); i++ {
-		switch c := v[i]; {
-		case inText && c == '\\':
-			i++
-		case c == '"':
-			inText = !inText
-		case inText:
-		case c == '{' || c == '[':
-			now++
-			deepest = max(deepest, now)
-		case c == '}' || c == ']':
-			now--
-		}
-	}
-	return deepest
 }

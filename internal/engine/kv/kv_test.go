@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/jotgate/jotgate/internal/audit"
+	"github.com/jotgate/jotgate/internal/engine/drawer"
 	"github.com/jotgate/jotgate/internal/engine/kv"
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/gate"
@@ -249,7 +250,7 @@ func TestLargeValuesAreKeptApartAndComeBack(t *testing.T) {
 	}
 	b.wants("a", 1, `{"k":1}`)
 	b.wants("a", 2, large)
-	if _, err := b.write("a", `{"k":"`+strings.Repeat("x", kv.MaxValue)+`"}`); !fault.Is(err, fault.TooLarge) {
+	if _, err := b.write("a", `{"k":"`+strings.Repeat("x", drawer.MaxValue)+`"}`); !fault.Is(err, fault.TooLarge) {
 		t.Errorf("beyond the limit: %v", err)
 	}
 }
@@ -532,12 +533,12 @@ func TestBadInput(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for _, path := range []string{"", "/a", "a/", "a//b", "a\x00b", "a\nb", strings.Repeat("a", kv.MaxPath+1)} {
+	for _, path := range []string{"", "/a", "a/", "a//b", "a\x00b", "a\nb", strings.Repeat("a", drawer.MaxPath+1)} {
 		if _, err := b.write(path, "{}"); !fault.Is(err, fault.Invalid) {
 			t.Errorf("path %q: %v", path, err)
 		}
 	}
-	if _, err := b.write(strings.Repeat("a", kv.MaxPath), "{}"); err != nil {
+	if _, err := b.write(strings.Repeat("a", drawer.MaxPath), "{}"); err != nil {
 		t.Errorf("the longest path: %v", err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/jotgate/jotgate/internal/engine/drawer"
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/gate"
 	"github.com/jotgate/jotgate/internal/storage"
@@ -66,7 +67,7 @@ func (e *Engine) Metadata(ctx context.Context, pass gate.Pass, a Address) (*Meta
 	var out *Metadata
 	err := e.view(ctx, a, func(_ storage.ReadTx, s *secret) error {
 		if s == nil {
-			return errNotFound
+			return drawer.ErrNotFound
 		}
 		out = s.metadata()
 		return nil
@@ -99,7 +100,7 @@ func (e *Engine) setMetadata(ctx context.Context, a Address, c MetadataChange, c
 	return e.change(ctx, a, func(_ storage.Tx, s *secret) (*secret, error) {
 		if s == nil {
 			if !create {
-				return nil, errNotFound
+				return nil, drawer.ErrNotFound
 			}
 			now := e.now().UTC()
 			s = &secret{created: now, updated: now}

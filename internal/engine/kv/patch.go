@@ -6,6 +6,7 @@ import (
 	json "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/jotgate/jotgate/internal/engine/drawer"
 	"github.com/jotgate/jotgate/internal/fault"
 )
 
@@ -75,8 +76,8 @@ func merge(target, patch jsontext.Value, level int) (jsontext.Value, error) {
 	if !isObject(patch) {
 		return patch, nil
 	}
-	if level > MaxDepth {
-		return nil, errDeepValue
+	if level > drawer.MaxDepth {
+		return nil, drawer.ErrDeepValue
 	}
 	var list []member
 	if isObject(target) {

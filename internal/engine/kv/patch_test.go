@@ -7,6 +7,7 @@ import (
 	json "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/jotgate/jotgate/internal/engine/drawer"
 	"github.com/jotgate/jotgate/internal/storage/record"
 )
 
@@ -62,7 +63,7 @@ func FuzzMergePatch(f *testing.F) {
 		if json.Unmarshal(target, &tv) != nil || json.Unmarshal(patch, &pv) != nil {
 			return
 		}
-		if depth(patch) > MaxDepth {
+		if drawer.Depth(patch) > drawer.MaxDepth {
 			return
 		}
 		got, err := mergePatch(target, patch)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/jotgate/jotgate/internal/engine/drawer"
 	"github.com/jotgate/jotgate/internal/gate"
 	"github.com/jotgate/jotgate/internal/storage"
 )
@@ -53,14 +54,14 @@ func (e *Engine) read(ctx context.Context, a Address, number uint64) (*Version, 
 // version returns one version with its value, if that may be read.
 func (e *Engine) version(tx storage.ReadTx, a Address, s *secret, number uint64) (*Version, error) {
 	if s == nil {
-		return nil, errNotFound
+		return nil, drawer.ErrNotFound
 	}
 	if number == 0 {
 		number = s.current
 	}
 	v := s.find(number)
 	if v == nil {
-		return nil, errNotFound
+		return nil, drawer.ErrNotFound
 	}
 	out := s.public(v)
 	if v.gone(e.now()) {

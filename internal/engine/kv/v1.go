@@ -6,6 +6,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/jotgate/jotgate/internal/engine/drawer"
 	"github.com/jotgate/jotgate/internal/gate"
 	"github.com/jotgate/jotgate/internal/storage"
 )
@@ -20,7 +21,7 @@ func (e *Engine) Get(ctx context.Context, pass gate.Pass, a Address) (jsontext.V
 		return nil, err
 	}
 	if v.Data == nil {
-		return nil, errNotFound
+		return nil, drawer.ErrNotFound
 	}
 	return v.Data, nil
 }
@@ -30,7 +31,7 @@ func (e *Engine) Put(ctx context.Context, pass gate.Pass, a Address, data jsonte
 	if err := allow(pass, a.Mount+a.Path, opCreate, opUpdate); err != nil {
 		return err
 	}
-	data, err := object(data)
+	data, err := drawer.Object(data)
 	if err != nil {
 		return err
 	}
@@ -60,7 +61,7 @@ func (e *Engine) Remove(ctx context.Context, pass gate.Pass, a Address) error {
 
 // ListV1 is List for a version 1 mount.
 func (e *Engine) ListV1(ctx context.Context, pass gate.Pass, a Address, p Page) ([]string, error) {
-	folder, err := folderOf(a.Path)
+	folder, err := drawer.Folder(a.Path)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/jotgate/jotgate/internal/engine/drawer"
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/gate"
 	"github.com/jotgate/jotgate/internal/storage"
@@ -26,7 +27,7 @@ func (e *Engine) Write(ctx context.Context, pass gate.Pass, a Address, data json
 	if err := allow(pass, a.Mount+"data/"+a.Path, opCreate, opUpdate); err != nil {
 		return nil, err
 	}
-	data, err := object(data)
+	data, err := drawer.Object(data)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +47,7 @@ func (e *Engine) Patch(ctx context.Context, pass gate.Pass, a Address, patch jso
 	if err := allow(pass, a.Mount+"data/"+a.Path, opPatch); err != nil {
 		return nil, err
 	}
-	patch, err := object(patch)
+	patch, err := drawer.Object(patch)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +58,7 @@ func (e *Engine) Patch(ctx context.Context, pass gate.Pass, a Address, patch jso
 			return nil, err
 		}
 		if out = v; v.Gone() {
-			return nil, errNotFound
+			return nil, drawer.ErrNotFound
 		}
 		data, err := merged(v.Data, patch)
 		if err != nil {
@@ -75,7 +76,7 @@ func merged(old, patch jsontext.Value) (jsontext.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	return object(data)
+	return drawer.Object(data)
 }
 
 // add puts a new version on top.

@@ -1,0 +1,709 @@
+package objects
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/jotgate/jotgate/internal/fault"
+	"github.com/jotgate/jotgate/internal/gate"
+	"github.com/jotgate/jotgate/internal/storage"
+)
+
+const maxCollections = 1000
+
+// schemaPath is where the operations on collections stand.
+const schemaPath = ctlPath + "collections"
+
+func collectionNames(tx storage.ReadTx) ([]string, error) {
+	items, err := tx.Scan([]byte(schemaRoot), nil, maxCollections+1)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]string, len(items))
+	for i, it := range items {
+		out[i] = string(it.Key[len(schemaRoot):])
+	}
+	return out, nil
+}
+
+// saveDefinition writes a changed definition under a new version. Versions are
+// random, so that a definition which was rolled back is never taken for one
+// that was committed.
+func saveDefinition(tx storage.Tx, def *definition) error {
+	var v [8]byte
+	_, _ = rand.Read(v[:]) // never fails
+	def.Version = binary.BigEndian.Uint64(v[:])
+	def.Modified = tx.Now().UTC().Truncate(time.Millisecond)
+	b, err := json.Marshal(def)
+	if err != nil {
+		return err
+	}
+	var stamp [16]byte
+	binary.BigEndian.PutUint64(stamp[:], def.ID)
+	binary.BigEndian.PutUint64(stamp[8:], def.Version)
+	if err := tx.Put(versionKey(def.Name), stamp[:], time.Time{}); err != nil {
+		return err
+	}
+	return tx.Put(schemaKey(def.Name), b, time.Time{})
+}
+
+// Collections lists all collections, by name.
+func (e *Engine) Collections(ctx context.Context, pass gate.Pass, builtins bool) ([]Collection, error) {
+	if err := pass.Check("list-collections", schemaPath); err != nil {
+		return nil, err
+	}
+	out := []Collection{}
+	err := e.o.Store.View(ctx, func(tx storage.ReadTx) error {
+		names, err := collectionNames(tx)
+		if err != nil {
+			return err
+		}
+		for _, n := range names {
+			c, err := e.collection(tx, n)
+			if err != nil {
+				return err
+			}
+			out = append(out, c.wire(builtins))
+		}
+		return nil
+	})
+	return out, storageFault(err)
+}
+
+// Collection returns one collection.
+func (e *Engine) Collection(ctx context.Context, pass gate.Pass, name string, builtins bool) (Collection, error) {
+	if err := pass.Check("get-collection", schemaPath+"/"+name); err != nil {
+		return Collection{}, err
+	}
+	return e.readCollection(ctx, name, builtins)
+}
+
+// Properties returns the properties of a collection.
+func (e *Engine) Properties(ctx context.Context, pass gate.Pass, name string, builtins bool) ([]Property, error) {
+	if err := pass.Check("list-collection-properties", schemaPath+"/"+name+"/properties"); err != nil {
+		return nil, err
+	}
+	c, err := e.readCollection(ctx, name, builtins)
+	return c.Properties, err
+}
+
+// Property returns one property of a collection.
+func (e *Engine) Property(ctx context.Context, pass gate.Pass, name, prop string) (Property, error) {
+	if err := pass.Check("get-collection-property", schemaPath+"/"+name+"/properties/"+prop); err != nil {
+		return Property{}, err
+	}
+	c, err := e.readCollection(ctx, name, true)
+	if err != nil {
+		return Property{}, err
+	}
+	i := slices.IndexFunc(c.Properties, func(p Property) bool { return p.Name == prop })
+	if i < 0 {
+		return Property{}, noProperty(name, prop)
+	}
+	return c.Properties[i], nil
+}
+
+func noProperty(collection, prop string) error {
+	return fault.Newf(fault.NotFound, "The property %s does not exist in the collection %s.", strconv.Quote(clip(prop)), collection).
+		WithReason("property_missing").WithDetail("property", clip(prop))
+}
+
+func (e *Engine) readCollection(ctx context.Context, name string, builtins bool) (Collection, error) {
+	var out Collection
+	err := e.view(ctx, name, func(_ storage.ReadTx, c *collection) error {
+		out = c.wire(builtins)
+		return nil
+	})
+	return out, err
+}
+
+// AddCollection makes a new collection.
+func (e *Engine) AddCollection(ctx context.Context, pass gate.Pass, in Collection, builtins bool) (Collection, error) {
+	if err := pass.Check("add-collection", schemaPath); err != nil {
+		return Collection{}, err
+	}
+	if err := checkName("collection", in.Name, maxName); err != nil {
+		return Collection{}, err
+	}
+	if in.Type != "PERSONS" && in.Type != "DATA" {
+		return Collection{}, fault.New(fault.Invalid, "The type of a collection must be PERSONS or DATA.").WithDetail("field", "type")
+	}
+	var number [8]byte
+	_, _ = rand.Read(number[:]) // never fails
+	var out Collection
+	err := e.o.Store.Update(ctx, func(tx storage.Tx) error {
+		names, err := collectionNames(tx)
+		if err != nil {
+			return err
+		}
+		if len(names) >= maxCollections {
+			return fault.Newf(fault.Conflict, "There can be at most %d collections.", maxCollections)
+		}
+		if slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, in.Name) }) {
+			return fault.New(fault.Conflict, "A collection with this name exists; names may not differ only in case.").WithDetail("collection", in.Name)
+		}
+		now := tx.Now().UTC().Truncate(time.Millisecond)
+		def := definition{ID: binary.BigEndian.Uint64(number[:]), NextProp: firstProp, Name: in.Name, Type: in.Type, Created: now}
+		if err := e.extend(tx, &def, in.Properties); err != nil {
+			return err
+		}
+		if err := saveDefinition(tx, &def); err != nil {
+			return err
+		}
+		out = compile(def).wire(builtins)
+		return nil
+	})
+	return out, storageFault(err)
+}
+
+// extend adds new properties to a definition.
+func (e *Engine) extend(tx storage.ReadTx, def *definition, ps []Property) error {
+	types, err := e.typeBases(tx)
+	if err != nil {
+		return err
+	}
+	for _, p := range ps {
+		base, err := checkProperty(&p, types)
+		if err != nil {
+			return err
+		}
+		now := tx.Now().UTC().Truncate(time.Millisecond)
+		p.Created, p.Modified = now, now
+		def.Props = append(def.Props, propDef{Property: p, Num: def.NextProp, Base: base})
+		def.NextProp++
+	}
+	if len(def.Props) > maxProperties || def.NextProp > 60000 {
+		return fault.Newf(fault.Invalid, "A collection can have at most %d properties.", maxProperties)
+	}
+	names := make([]string, 0, len(def.Props))
+	for _, p := range def.Props {
+		names = append(names, p.Name)
+	}
+	if n, twice := foldedNames(names); twice {
+		return fault.New(fault.Conflict, "The collection has two properties whose names are equal or differ only in case.").WithDetail("property", n)
+	}
+	return nil
+}
+
+// UpdateCollection adds the properties that are new and changes those that are
+// there; what the request does not name stays.
+func (e *Engine) UpdateCollection(ctx context.Context, pass gate.Pass, name string, in Collection, builtins bool) (Collection, error) {
+	if err := pass.Check("update-collection", schemaPath+"/"+name); err != nil {
+		return Collection{}, err
+	}
+	var out Collection
+	err := e.update(ctx, name, func(tx storage.Tx, c *collection) error {
+		if in.Name != "" && in.Name != name || in.Type != "" && in.Type != c.def.Type {
+			return fault.New(fault.Invalid, "The name and the type of a collection cannot be changed.").WithDetail("collection", name)
+		}
+		def := c.def.clone()
+		var fresh []Property
+		for _, p := range in.Properties {
+			i := def.find(p.Name)
+			if i < 0 {
+				fresh = append(fresh, p)
+				continue
+			}
+			if p.DataType != "" && p.DataType != def.Props[i].DataType {
+				return fault.Newf(fault.Invalid, "The data type of the property %s cannot be changed.", p.Name).WithDetail("property", p.Name)
+			}
+			ch := PropertyChange{Description: &p.Description, IsIndex: &p.IsIndex, IsSubstringIndex: &p.IsSubstringIndex, IsNullable: &p.IsNullable, IsUnique: &p.IsUnique}
+			if err := e.changeProperty(ctx, tx, c, &def, i, ch); err != nil {
+				return err
+			}
+		}
+		if err := e.addToExisting(tx, c, &def, fresh); err != nil {
+			return err
+		}
+		if err := saveDefinition(tx, &def); err != nil {
+			return err
+		}
+		out = compile(def).wire(builtins)
+		return nil
+	})
+	return out, err
+}
+
+func (d definition) clone() definition {
+	d.Props = slices.Clone(d.Props)
+	return d
+}
+
+func (d *definition) find(name string) int {
+	return slices.IndexFunc(d.Props, func(p propDef) bool { return p.Name == name })
+}
+
+// addToExisting is extend for a collection that may hold objects: these have
+// no value for the new property, so it must be nullable then.
+func (e *Engine) addToExisting(tx storage.Tx, c *collection, def *definition, ps []Property) error {
+	items, err := tx.Scan(c.keyOf("obj/d/", 0), nil, 1)
+	if err != nil {
+		return err
+	}
+	for _, p := range ps {
+		if len(items) > 0 && !p.IsNullable {
+			return fault.Newf(fault.Conflict, "The property %s must be nullable, because the collection holds objects.", p.Name).WithDetail("property", clip(p.Name))
+		}
+	}
+	return e.extend(tx, def, ps)
+}
+
+// DeleteCollection removes a collection with everything in it.
+func (e *Engine) DeleteCollection(ctx context.Context, pass gate.Pass, name string) error {
+	if err := pass.Check("delete-collection", schemaPath+"/"+name); err != nil {
+		return err
+	}
+	var gone *collection
+	err := e.update(ctx, name, func(tx storage.Tx, c *collection) error {
+		gone = c
+		if err := tx.Delete(versionKey(name)); err != nil {
+			return err
+		}
+		return tx.Delete(schemaKey(name))
+	})
+	if err != nil {
+		return err
+	}
+	e.compiled.Delete(name)
+	for _, kind := range []string{"obj/d/", "obj/u/", "obj/i/", "obj/s/", "obj/o/", "obj/t/", "obj/tv/", "obj/to/", "obj/tt/", "obj/tx/"} {
+		if err := e.wipe(ctx, gone.keyOf(kind, 0)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wipe deletes every key with the prefix, in transactions of bounded size.
+// What it deletes can no longer be reached, so that a crash in between leaves
+// only waste.
+func (e *Engine) wipe(ctx context.Context, prefix []byte) error {
+	for {
+		n := 0
+		err := e.o.Store.Update(ctx, func(tx storage.Tx) error {
+			items, err := tx.Scan(prefix, nil, 500)
+			if err != nil {
+				return err
+			}
+			n = len(items)
+			for _, it := range items {
+				if err := tx.Delete(it.Key); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return storageFault(err)
+		}
+		if n == 0 {
+			return nil
+		}
+	}
+}
+
+// AddProperty adds a property to a collection.
+func (e *Engine) AddProperty(ctx context.Context, pass gate.Pass, name, prop string, in Property) (Property, error) {
+	if err := pass.Check("add-collection-property", schemaPath+"/"+name+"/properties/"+prop); err != nil {
+		return Property{}, err
+	}
+	if in.Name != "" && in.Name != prop {
+		return Property{}, fault.New(fault.Invalid, "The name in the body must be the name in the path.").WithDetail("field", "name")
+	}
+	in.Name = prop
+	return e.editProperty(ctx, name, prop, func(tx storage.Tx, c *collection, def *definition) error {
+		return e.addToExisting(tx, c, def, []Property{in})
+	})
+}
+
+// editProperty changes the definition of a collection and returns the property
+// as it stands afterwards.
+func (e *Engine) editProperty(ctx context.Context, name, prop string, edit func(storage.Tx, *collection, *definition) error) (Property, error) {
+	var out Property
+	err := e.update(ctx, name, func(tx storage.Tx, c *collection) error {
+		def := c.def.clone()
+		if err := edit(tx, c, &def); err != nil {
+			return err
+		}
+		if err := saveDefinition(tx, &def); err != nil {
+			return err
+		}
+		if i := def.find(prop); i >= 0 {
+			out = def.Props[i].Property
+		}
+		return nil
+	})
+	return out, err
+}
+
+// PropertyChange is an update of a property; nil leaves a part as it is.
+type PropertyChange struct {
+	Description      *string `json:"description"`
+	IsIndex          *bool   `json:"is_index"`
+	IsSubstringIndex *bool   `json:"is_substring_index"`
+	IsNullable       *bool   `json:"is_nullable"`
+	IsUnique         *bool   `json:"is_unique"`
+}
+
+// UpdateProperty changes what the reference lets change: the description and
+// the index freely, substring index and uniqueness only off, nullability only
+// on.
+func (e *Engine) UpdateProperty(ctx context.Context, pass gate.Pass, name, prop string, ch PropertyChange) (Property, error) {
+	if err := pass.Check("update-collection-property", schemaPath+"/"+name+"/properties/"+prop); err != nil {
+		return Property{}, err
+	}
+	return e.editProperty(ctx, name, prop, func(tx storage.Tx, c *collection, def *definition) error {
+		i := def.find(prop)
+		if i < 0 {
+			return noProperty(name, prop)
+		}
+		return e.changeProperty(ctx, tx, c, def, i, ch)
+	})
+}
+
+func (e *Engine) changeProperty(ctx context.Context, tx storage.Tx, c *collection, def *definition, i int, ch PropertyChange) error {
+	d := &def.Props[i]
+	bad := func(rule string) error {
+		return fault.Newf(fault.Invalid, "The property %s %s.", d.Name, rule).WithDetail("property", d.Name)
+	}
+	was := d.Property
+	set := func(to *bool, from *bool) {
+		if from != nil {
+			*to = *from
+		}
+	}
+	if ch.Description != nil {
+		d.Description = *ch.Description
+	}
+	set(&d.IsIndex, ch.IsIndex)
+	set(&d.IsSubstringIndex, ch.IsSubstringIndex)
+	set(&d.IsNullable, ch.IsNullable)
+	set(&d.IsUnique, ch.IsUnique)
+	switch {
+	case len(d.Description) > maxDescription:
+		return bad("has a description of more than " + strconv.Itoa(maxDescription) + " bytes")
+	case d.IsIndex && !builtinTypes[d.Base].searchable():
+		return bad("has a data type that cannot be indexed")
+	case d.IsSubstringIndex && !was.IsSubstringIndex:
+		return bad("cannot be given a substring index")
+	case d.IsUnique && !was.IsUnique:
+		return bad("cannot be made unique")
+	case !d.IsNullable && was.IsNullable:
+		return bad("cannot be made not nullable")
+	}
+	d.Modified = tx.Now().UTC().Truncate(time.Millisecond)
+	if d.IsIndex == was.IsIndex && d.IsSubstringIndex == was.IsSubstringIndex && d.IsUnique == was.IsUnique {
+		return nil
+	}
+	return e.reindex(ctx, tx, c, compile(*def))
+}
+
+// maxReindex bounds how many objects one change of an index may rewrite.
+const maxReindex = 20000
+
+// reindex moves every object from the index keys of one definition to those of
+// the next, in the same transaction as the definition.
+func (e *Engine) reindex(ctx context.Context, tx storage.Tx, from, to *collection) error {
+	return e.everyObject(ctx, tx, from, func(o *object) error {
+		for _, n := range e.entries(from, o) {
+			if err := tx.Delete(n.key); err != nil {
+				return err
+			}
+		}
+		return e.store(tx, to, nil, o)
+	})
+}
+
+func (e *Engine) everyObject(ctx context.Context, tx storage.ReadTx, c *collection, do func(*object) error) error {
+	prefix := c.keyOf("obj/d/", 0)
+	var after []byte
+	for n := 0; ; {
+		items, err := tx.Scan(prefix, after, 256)
+		if err != nil {
+			return err
+		}
+		if n += len(items); n > maxReindex {
+			return fault.Newf(fault.Conflict, "The collection holds more than %d objects; its indexes can no longer be changed.", maxReindex)
+		}
+		for _, it := range items {
+			o, err := decodeObject(id(it.Key[len(prefix):]), it.Value)
+			if err != nil {
+				return err
+			}
+			if err := do(o); err != nil {
+				return err
+			}
+		}
+		if len(items) < 256 {
+			return ctx.Err()
+		}
+		after = items[len(items)-1].Key
+	}
+}
+
+// DeleteProperty removes a property and its index. Its values can no longer be
+// read; each object drops them when it is next written.
+func (e *Engine) DeleteProperty(ctx context.Context, pass gate.Pass, name, prop string) error {
+	if err := pass.Check("delete-collection-property", schemaPath+"/"+name+"/properties/"+prop); err != nil {
+		return err
+	}
+	var gone *property
+	var in *collection
+	_, err := e.editProperty(ctx, name, prop, func(_ storage.Tx, c *collection, def *definition) error {
+		i := def.find(prop)
+		if i < 0 {
+			return noProperty(name, prop)
+		}
+		gone, in = c.props[prop], c
+		def.Props = slices.Delete(def.Props, i, i+1)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, kind := range []string{"obj/u/", "obj/i/", "obj/s/"} {
+		if err := e.wipe(ctx, in.propertyPrefix(kind, gone.num)); err != nil {
+			return err
+		}
+	}
+	return e.purge(ctx, in, gone.num)
+}
+
+// purge rewrites the objects that still hold a deleted property, in
+// transactions of bounded size.
+func (e *Engine) purge(ctx context.Context, c *collection, num uint16) error {
+	prefix := c.keyOf("obj/d/", 0)
+	var after []byte
+	for {
+		var last []byte
+		n := 0
+		err := e.update(ctx, c.def.Name, func(tx storage.Tx, now *collection) error {
+			if now.def.ID != c.def.ID {
+				return nil
+			}
+			items, err := tx.Scan(prefix, after, 200)
+			if err != nil {
+				return err
+			}
+			if n = len(items); n > 0 {
+				last = items[n-1].Key
+			}
+			for _, it := range items {
+				if err := e.dropField(tx, now, it, num); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil || n < 200 {
+			return ignoreMissing(err)
+		}
+		after = last
+	}
+}
+
+func (e *Engine) dropField(tx storage.Tx, c *collection, it storage.Item, num uint16) error {
+	o, err := decodeObject(id(it.Key[len(it.Key)-16:]), it.Value)
+	if err != nil {
+		return err
+	}
+	had := len(o.fields)
+	if o.set(num, nil); len(o.fields) == had {
+		return nil
+	}
+	return tx.Put(c.objectKey(o.id), o.encode(), e.keepUntil(o))
+}
+
+func ignoreMissing(err error) error {
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	return err
+}
+
+// DataType is a data type in the reference's wire form.
+type DataType struct {
+	Name         string    `json:"name"`
+	BaseType     string    `json:"base_type_name"`
+	Description  string    `json:"description"`
+	IsBuiltin    bool      `json:"is_builtin"`
+	Transformers []string  `json:"transformers"`
+	Created      time.Time `json:"creation_time,omitzero"`
+}
+
+func (t *dataType) wire() DataType {
+	out := DataType{Name: t.name, BaseType: t.baseName(), Description: t.about, IsBuiltin: true, Transformers: []string{}}
+	out.Transformers = append(out.Transformers, sortedNames(t.transforms)...)
+	return out
+}
+
+func (t *dataType) baseName() string {
+	switch t.base {
+	case baseLongText:
+		return "LONG_TEXT"
+	case baseJSON:
+		return "JSON"
+	case baseInteger:
+		return "INTEGER"
+	case baseBoolean:
+		return "BOOLEAN"
+	case baseDouble:
+		return "DOUBLE"
+	default:
+		return "STRING"
+	}
+}
+
+// typeBases maps every data type to the built-in one behind it.
+func (e *Engine) typeBases(tx storage.ReadTx) (map[string]string, error) {
+	out := make(map[string]string, len(builtinTypes))
+	for n := range builtinTypes {
+		out[n] = n
+	}
+	custom, err := customTypes(tx)
+	for _, t := range custom {
+		out[t.Name] = t.BaseType
+	}
+	return out, err
+}
+
+const maxTypes = 1000
+
+func customTypes(tx storage.ReadTx) ([]DataType, error) {
+	items, err := tx.Scan([]byte(typeRoot), nil, maxTypes+1)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]DataType, len(items))
+	for i, it := range items {
+		if err := json.Unmarshal(it.Value, &out[i]); err != nil {
+			return nil, errors.Join(errRecord, err)
+		}
+	}
+	return out, nil
+}
+
+const typesPath = ctlPath + "types"
+
+// Types lists the data types; the built-in ones only when asked.
+func (e *Engine) Types(ctx context.Context, pass gate.Pass, builtins bool) ([]DataType, error) {
+	if err := pass.Check("list-data-types", typesPath); err != nil {
+		return nil, err
+	}
+	out := []DataType{}
+	if builtins {
+		for _, n := range sortedNames(builtinTypes) {
+			out = append(out, builtinTypes[n].wire())
+		}
+	}
+	err := e.o.Store.View(ctx, func(tx storage.ReadTx) error {
+		custom, err := customTypes(tx)
+		out = append(out, custom...)
+		return err
+	})
+	return out, storageFault(err)
+}
+
+// Type returns one data type.
+func (e *Engine) Type(ctx context.Context, pass gate.Pass, name string) (DataType, error) {
+	if err := pass.Check("get-data-type", typesPath+"/"+name); err != nil {
+		return DataType{}, err
+	}
+	if t := builtinTypes[name]; t != nil {
+		return t.wire(), nil
+	}
+	var out DataType
+	err := e.o.Store.View(ctx, func(tx storage.ReadTx) error {
+		if len(name) > maxTypeName {
+			return noType(name)
+		}
+		b, err := tx.Get(typeKey(name))
+		if errors.Is(err, storage.ErrNotFound) {
+			return noType(name)
+		}
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(b, &out)
+	})
+	return out, storageFault(err)
+}
+
+func noType(name string) error {
+	return fault.New(fault.NotFound, "The data type is not found.").WithDetail("name", clip(name))
+}
+
+// AddType makes a data type that behaves as its base type under a name of its
+// own, so that policies can speak of it.
+func (e *Engine) AddType(ctx context.Context, pass gate.Pass, in DataType) (DataType, error) {
+	if err := pass.Check("add-data-type", typesPath); err != nil {
+		return DataType{}, err
+	}
+	if err := checkName("data type", in.Name, maxTypeName); err != nil {
+		return DataType{}, err
+	}
+	base := builtinTypes[in.BaseType]
+	if base == nil {
+		return DataType{}, fault.New(fault.Invalid, "The base type must be a built-in data type.").WithDetail("field", "base_type_name")
+	}
+	if len(in.Description) > maxDescription {
+		return DataType{}, fault.Newf(fault.Invalid, "The description must be at most %d bytes long.", maxDescription).WithDetail("field", "description")
+	}
+	in.IsBuiltin, in.Transformers = false, append([]string{}, sortedNames(base.transforms)...)
+	err := e.o.Store.Update(ctx, func(tx storage.Tx) error {
+		types, err := e.typeBases(tx)
+		if err != nil {
+			return err
+		}
+		for n := range types {
+			if strings.EqualFold(n, in.Name) {
+				return fault.New(fault.Conflict, "A data type with this name exists; names may not differ only in case.").WithDetail("name", in.Name)
+			}
+		}
+		if len(types) >= maxTypes {
+			return fault.Newf(fault.Conflict, "There can be at most %d data types.", maxTypes)
+		}
+		in.Created = tx.Now().UTC().Truncate(time.Millisecond)
+		b, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		return tx.Put(typeKey(in.Name), b, time.Time{})
+	})
+	return in, storageFault(err)
+}
+
+// DeleteType removes a data type that no property has.
+func (e *Engine) DeleteType(ctx context.Context, pass gate.Pass, name string) error {
+	if err := pass.Check("delete-data-type", typesPath+"/"+name); err != nil {
+		return err
+	}
+	if builtinTypes[name] != nil {
+		return fault.New(fault.Invalid, "A built-in data type cannot be deleted.").WithDetail("name", name)
+	}
+	return storageFault(e.o.Store.Update(ctx, func(tx storage.Tx) error {
+		if len(name) > maxTypeName {
+			return noType(name)
+		}
+		if _, err := tx.Get(typeKey(name)); errors.Is(err, storage.ErrNotFound) {
+			return noType(name)
+		}
+		all, err := e.collectionsByKey(tx)
+		if err != nil {
+			return err
+		}
+		for _, c := range all {
+			if slices.ContainsFunc(c.user, func(p *property) bool { return p.DataType == name }) {
+				return fault.New(fault.Conflict, "The data type is in use.").WithDetail("collection", c.def.Name)
+			}
+		}
+		return tx.Delete(typeKey(name))
+	}))
+}
