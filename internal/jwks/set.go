@@ -2,6 +2,7 @@ package jwks
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/jwt"
@@ -19,7 +20,7 @@ var ErrSet = fault.New(fault.Invalid, "the document is not a JSON Web Key or a J
 
 // Skipped is a key of a set that cannot be used, and why.
 type Skipped struct {
-	Index  int    `json:"index"`            // position in the set, from 0
+	Index  int    `json:"index"`            // position in the set, from 0; -1 when the reason lies in the set as a whole
 	KeyID  string `json:"key_id,omitempty"` // its kid, if it has a sensible one
 	Reason string `json:"reason"`
 }
@@ -34,9 +35,31 @@ func ParseSet(doc []byte) (keys []*jwt.Key, skipped []Skipped, err error) {
 }
 
 // ParseInlineSet is ParseSet for a document that the operator wrote into the
-// configuration itself, where symmetric keys are admitted.
+// configuration itself, where symmetric keys are admitted. As a person wrote
+// it, it is held to more: keys that share a kid are skipped, and so are
+// symmetric keys beside public ones, as a set that holds a public key looks
+// like one that is published.
 func ParseInlineSet(doc []byte) (keys []*jwt.Key, skipped []Skipped, err error) {
-	return parseSet(doc, jwt.ParseInlineJWK)
+	keys, skipped, err = parseSet(doc, jwt.ParseInlineJWK)
+	public := slices.ContainsFunc(keys, func(k *jwt.Key) bool { return !k.Symmetric() })
+	seen := map[string]int{}
+	for _, k := range keys {
+		if k.HasID() {
+			seen[k.ID()]++
+		}
+	}
+	keys = slices.DeleteFunc(keys, func(k *jwt.Key) bool {
+		switch {
+		case k.Symmetric() && public:
+			skipped = append(skipped, Skipped{Index: -1, Reason: "a symmetric key must not stand beside a public one"})
+		case seen[k.ID()] > 1:
+			skipped = append(skipped, Skipped{Index: -1, Reason: "two keys of the set have the same kid"})
+		default:
+			return false
+		}
+		return true
+	})
+	return keys, skipped, err
 }
 
 func parseSet(doc []byte, parse func([]byte) (*jwt.Key, error)) (keys []*jwt.Key, skipped []Skipped, err error) {

@@ -4,7 +4,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
-	"encoding/base64"
 	"math"
 	"math/big"
 	"slices"
@@ -128,8 +127,8 @@ func (m jwk) bytes(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := make([]byte, base64.RawURLEncoding.DecodedLen(len(s)))
-	if !present || len(s) > 1<<15 || !decodeSegment(b, s) {
+	b, ok := decodeSegment(s)
+	if !present || !ok {
 		return nil, refuse(ErrKey, "the key's "+name+" is missing or is not canonical base64url")
 	}
 	return b, nil

@@ -22,9 +22,9 @@ var (
 // Token is one well-formed signed JWT. Nothing in it is trusted: the claims
 // become facts only through Verify. A Token is immutable.
 type Token struct {
-	buf       []byte // the token's text, then the decoded signature
-	textLen   int
+	text      []byte
 	signedLen int // length of header and payload with the dot between them
+	signature []byte
 	header    header
 	claims    Claims
 }
@@ -42,33 +42,39 @@ func Parse(raw string, l Limits) (*Token, error) {
 	if len(raw) > l.MaxBytes {
 		return nil, refuse(ErrTooLarge, "the token is longer than this endpoint takes")
 	}
-	h, p, s, ok := split(raw)
-	if !ok {
-		return nil, refuse(ErrMalformed, "a token has three non-empty parts with a dot between them")
-	}
-	t := &Token{textLen: len(raw), signedLen: len(h) + 1 + len(p)}
-	enc := base64.RawURLEncoding
-	t.buf = make([]byte, len(raw)+enc.DecodedLen(len(s)))
-	copy(t.buf, raw)
-	if !decodeSegment(t.buf[len(raw):], s) {
-		return nil, refuse(ErrMalformed, "the token's signature is not canonical base64url")
-	}
-	scratch := make([]byte, max(enc.DecodedLen(len(h)), enc.DecodedLen(len(p))))
-	hb := scratch[:enc.DecodedLen(len(h))]
-	if !decodeSegment(hb, h) {
-		return nil, refuse(ErrMalformed, "the token's header is not canonical base64url")
-	}
-	if err := t.header.parse(hb, l.MaxDepth); err != nil {
+	t, payload, err := parseEnvelope(raw, l.MaxDepth)
+	if err != nil {
 		return nil, err
 	}
-	pb := scratch[:enc.DecodedLen(len(p))]
-	if !decodeSegment(pb, p) {
+	doc, ok := decodeSegment(payload)
+	if !ok {
 		return nil, refuse(ErrMalformed, "the token's payload is not canonical base64url")
 	}
-	if err := t.claims.parse(pb, l.MaxDepth); err != nil {
+	if err := t.claims.parse(doc, l.MaxDepth); err != nil {
 		return nil, err
 	}
 	return t, nil
+}
+
+// parseEnvelope reads everything but the payload, which it returns as it
+// stands.
+func parseEnvelope(raw string, maxDepth int) (t *Token, payload string, err error) {
+	h, payload, s, ok := split(raw)
+	if !ok {
+		return nil, "", refuse(ErrMalformed, "a token has three non-empty parts with a dot between them")
+	}
+	t = &Token{text: []byte(raw), signedLen: len(h) + 1 + len(payload)}
+	if t.signature, ok = decodeSegment(s); !ok {
+		return nil, "", refuse(ErrMalformed, "the token's signature is not canonical base64url")
+	}
+	doc, ok := decodeSegment(h)
+	if !ok {
+		return nil, "", refuse(ErrMalformed, "the token's header is not canonical base64url")
+	}
+	if err := t.header.parse(doc, maxDepth); err != nil {
+		return nil, "", err
+	}
+	return t, payload, nil
 }
 
 // split cuts a compact serialization at its two dots. It looks at no more than
@@ -82,15 +88,14 @@ func split(raw string) (header, payload, signature string, ok bool) {
 
 var strict64 = base64.RawURLEncoding.Strict()
 
-// decodeSegment decodes s into dst, which has the exact length, and reports
-// whether s is the canonical spelling of the result. The library's decoder
-// skips line breaks, hence the test for them.
-func decodeSegment(dst []byte, s string) bool {
+// decodeSegment decodes s and reports whether it is the canonical spelling of
+// the result. The library's decoder skips line breaks, hence the test for them.
+func decodeSegment(s string) ([]byte, bool) {
 	if strings.IndexByte(s, '\n') >= 0 || strings.IndexByte(s, '\r') >= 0 {
-		return false
+		return nil, false
 	}
-	n, err := strict64.Decode(dst, []byte(s))
-	return err == nil && n == len(dst)
+	b, err := strict64.DecodeString(s)
+	return b, err == nil
 }
 
 // Algorithm returns the algorithm that the header announces. It is a claim of
@@ -110,7 +115,7 @@ func (t *Token) Unverified() *Claims { return &t.claims }
 
 // Hash returns the SHA-256 of the token's text. As a token has one accepted
 // spelling, equal tokens have equal hashes.
-func (t *Token) Hash() [32]byte { return sha256.Sum256(t.buf[:t.textLen]) }
+func (t *Token) Hash() [32]byte { return sha256.Sum256(t.text) }
 
 // String keeps a token out of logs: it never shows any part of it.
 func (t *Token) String() string { return "jwt.Token(hidden)" }
@@ -118,5 +123,4 @@ func (t *Token) String() string { return "jwt.Token(hidden)" }
 // GoString is String for the %#v verb.
 func (t *Token) GoString() string { return t.String() }
 
-func (t *Token) signed() []byte    { return t.buf[:t.signedLen] }
-func (t *Token) signature() []byte { return t.buf[t.textLen:] }
+func (t *Token) signed() []byte { return t.text[:t.signedLen] }

@@ -47,7 +47,7 @@ func (t *Token) Verify(keys []*Key, allowed []Algorithm) (*Verified, error) {
 		if tries++; tries > maxTries {
 			return nil, refuse(ErrUnknownKey, "the token names no key, and too many of the issuer's keys fit it")
 		}
-		if k.verify(alg, t.signed(), t.signature()) {
+		if k.verify(alg, t.signed(), t.signature) {
 			return &Verified{token: t, key: k}, nil
 		}
 	}
