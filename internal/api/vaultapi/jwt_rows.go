@@ -1,3 +1,208 @@
 package vaultapi
 
-var jwtRows []Row
+import (
+	"context"
+	"slices"
+
+	"github.com/jotgate/jotgate/internal/api/route"
+	"github.com/jotgate/jotgate/internal/authjwt"
+	"github.com/jotgate/jotgate/internal/gate"
+	"github.com/jotgate/jotgate/internal/mount"
+	"github.com/jotgate/jotgate/internal/session"
+)
+
+var jwtConfigFields = []Field{
+	{Name: "oidc_discovery_url", Help: "Issuer URL, without the well-known path. Not together with another key source."},
+	{Name: "oidc_discovery_ca_pem", Help: "CA certificates that the discovery endpoint's must chain to."},
+	{Name: "oidc_client_id", Help: "OAuth client id."},
+	{Name: "oidc_client_secret", Help: "OAuth client secret. Never read back."},
+	{Name: "oidc_response_mode", Help: "\"query\" or \"form_post\"."},
+	{Name: "oidc_response_types", Type: CommaList, Help: "\"code\" or \"id_token\"."},
+	{Name: "jwks_url", Help: "URL of a JSON Web Key Set (RFC 7517)."},
+	{Name: "jwks_ca_pem", Help: "CA certificates that the key set's endpoint must chain to."},
+	{Name: "jwks_pairs", Type: Any, Help: "List of objects with jwks_url and jwks_ca_pem."},
+	{Name: "jwt_validation_pubkeys", Type: CommaList, Help: "Public keys in PEM."},
+	{Name: "jwt_supported_algs", Type: CommaList, Help: "Signature algorithms that are allowed; empty: every asymmetric one."},
+	{Name: "bound_issuer", Help: "What the iss claim must be."},
+	{Name: "default_role", Type: LowerString, Help: "Role of a login that names none."},
+	{Name: "provider_config", Type: Object, Help: "Settings of a special provider."},
+	{Name: "namespace_in_state", Type: Bool, Help: "Pass the namespace in the OIDC state parameter."},
+	{Name: "unsupported_critical_cert_extensions", Type: CommaList, Help: "Object ids of critical certificate extensions to tolerate."},
+	{Name: "override_allowed_server_names", Type: CommaList, Help: "Kept, not used."},
+	{Name: "skip_jwks_validation", Type: Bool, Help: "Write the configuration even if the key source does not answer now."},
+}
+
+var jwtRoleFields = []Field{
+	{Name: "name", Type: LowerString, Help: "Name of the role."},
+	{Name: "role_type", Default: "oidc", Help: "\"jwt\" or \"oidc\"."},
+	{Name: "bound_audiences", Type: CommaList, Help: "The aud claim must contain one of these."},
+	{Name: "bound_subject", Help: "What the sub claim must be."},
+	{Name: "bound_claims", Type: Object, Help: "Claims and the values of which they must have one."},
+	{Name: "bound_claims_type", Default: "string", Help: "\"string\" or \"glob\"."},
+	{Name: "user_claim", Help: "Claim that names the user."},
+	{Name: "user_claim_json_pointer", Type: Bool, Help: "Whether user_claim is a JSON pointer (RFC 6901)."},
+	{Name: "groups_claim", Help: "Claim that lists the user's groups."},
+	{Name: "claim_mappings", Type: KVPairs, Help: "Claims to copy into metadata, and under which key."},
+	{Name: "oidc_scopes", Type: CommaList, Help: "Scopes of a login in the browser."},
+	{Name: "allowed_redirect_uris", Type: CommaList, Help: "Redirect URIs of a login in the browser."},
+	{Name: "verbose_oidc_logging", Type: Bool, Help: "Kept, not used: no token or claim is ever logged."},
+	{Name: "max_age", Type: Seconds, Help: "Greatest time since the user authenticated, for a login in the browser."},
+	{Name: "expiration_leeway", Type: SignedSecs, Default: 150, Help: "Life of a token without exp; negative for none."},
+	{Name: "not_before_leeway", Type: SignedSecs, Default: 150, Help: "Kept for compatibility."},
+	{Name: "clock_skew_leeway", Type: SignedSecs, Default: 60, Help: "How far clocks may disagree; negative for not at all."},
+	{Name: "alias_metadata", Type: KVPairs, Help: "Metadata for the alias of the entity."},
+	{Name: "callback_mode", Help: "Kept for compatibility."},
+	{Name: "poll_interval", Type: Int, Help: "Kept for compatibility."},
+	{Name: "oauth2_metadata", Type: CommaList, Help: "Kept for compatibility."},
+	{Name: "oidc_disable_confirmation", Type: Bool, Help: "Kept for compatibility."},
+	{Name: "token_policies", Type: CommaList, Help: "Policies of the client tokens."},
+	{Name: "token_ttl", Type: Seconds, Help: "First life of the client tokens."},
+	{Name: "token_max_ttl", Type: Seconds, Help: "Greatest life of the client tokens."},
+	{Name: "token_explicit_max_ttl", Type: Seconds, Help: "Greatest life, which no renewal can pass."},
+	{Name: "token_period", Type: Seconds, Help: "Period of tokens that can be renewed without end."},
+	{Name: "token_no_default_policy", Type: Bool, Help: "Leave out the policy \"default\"."},
+	{Name: "token_num_uses", Type: Int, Help: "How many times a client token can be used; 0 = no bound."},
+	{Name: "token_bound_cidrs", Type: CommaList, Help: "Networks from which login and tokens work."},
+	{Name: "token_type", Default: "default", Help: "\"service\", \"batch\" or \"default\"."},
+	{Name: "token_strictly_bind_ip", Type: Bool, Help: "Tokens work from the address of the login only."},
+	{Name: "policies", Type: CommaList, Deprecated: true, Help: "Use token_policies."},
+	{Name: "ttl", Type: Seconds, Deprecated: true, Help: "Use token_ttl."},
+	{Name: "max_ttl", Type: Seconds, Deprecated: true, Help: "Use token_max_ttl."},
+	{Name: "period", Type: Seconds, Deprecated: true, Help: "Use token_period."},
+	{Name: "num_uses", Type: Int, Deprecated: true, Help: "Use token_num_uses."},
+	{Name: "bound_cidrs", Type: CommaList, Deprecated: true, Help: "Use token_bound_cidrs."},
+}
+
+var jwtLoginFields = []Field{
+	{Name: "role", Type: LowerString, Help: "The role to log in against."},
+	{Name: "jwt", Help: "The signed JWT to validate."},
+	{Name: "distributed_claim_access_token", Help: "Accepted and not used."},
+}
+
+var jwtListFields = []Field{
+	{Name: "after", Help: "List names after this one."},
+	{Name: "limit", Type: Int, Help: "How many names to list; 0 = all."},
+}
+
+// jwtRows are the endpoints of a JWT auth mount.
+var jwtRows = []Row{
+	{Verbs: []string{Read}, Pattern: "config", Auth: route.Authenticated, Action: "jwt-read-configuration", Help: "Read whose keys count.",
+		Handler: Action{Do: jwtReadConfig}},
+	{Verbs: []string{Update}, Pattern: "config", Auth: route.Authenticated, Action: "jwt-configure", Body: 1 << 20, Help: "Say whose keys count.",
+		Handler: Action{Do: jwtWriteConfig, Fields: jwtConfigFields}},
+	{Verbs: []string{List}, Pattern: "role", Auth: route.Authenticated, Action: "jwt-list-roles", Help: "List the roles.",
+		Handler: Action{Do: jwtListRoles, Fields: jwtListFields}},
+	{Verbs: []string{Read}, Pattern: "role/{name}", Auth: route.Authenticated, Action: "jwt-read-role", Help: "Read a role.",
+		Handler: Action{Do: jwtReadRole}},
+	{Verbs: []string{Update}, Pattern: "role/{name}", Auth: route.Authenticated, Action: "jwt-write-role", Body: 1 << 20, Help: "Say who may become what.",
+		Handler: Action{Do: jwtWriteRole, Fields: jwtRoleFields, Exists: jwtRoleExists}},
+	{Verbs: []string{Delete}, Pattern: "role/{name}", Auth: route.Authenticated, Action: "jwt-delete-role", Help: "Delete a role.",
+		Handler: Action{Do: jwtDeleteRole}},
+	{Verbs: []string{Update}, Pattern: "login", Auth: route.Public, Action: "jwt-login", Body: SmallBody, Help: "Exchange a JWT for a client token.",
+		Handler: Action{Do: jwtLogin, Fields: jwtLoginFields}},
+}
+
+// jwtMount is what the method must know of the mount.
+func jwtMount(e *mount.Entry) authjwt.Mount {
+	return authjwt.Mount{
+		UUID: e.UUID, Accessor: e.Accessor, Path: e.Logical(),
+		DefaultTTL: e.DefaultTTL(), MaxTTL: e.MaxTTL(), TokenType: e.Config.TokenType,
+	}
+}
+
+func jwtReadConfig(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
+	view, warnings, err := c.Runtime.JWT.Config(ctx, jwtMount(c.Mount))
+	if err != nil {
+		return nil, err
+	}
+	if view == nil {
+		return nil, errNotFound
+	}
+	return &Reply{Data: view, Warnings: warnings}, nil
+}
+
+// written is the answer to a write: nothing, unless there is a warning.
+func written(warnings []string, err error) (*Reply, error) {
+	if err != nil || len(warnings) == 0 {
+		return nil, err
+	}
+	return &Reply{Warnings: warnings}, nil
+}
+
+func jwtWriteConfig(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
+	return written(c.Runtime.JWT.WriteConfig(ctx, jwtMount(c.Mount), c))
+}
+
+func jwtListRoles(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
+	names, err := c.Runtime.JWT.Roles(ctx, jwtMount(c.Mount), c.String("after"), int(c.Int("limit")))
+	return listed(names, err)
+}
+
+// listed is the answer to a list: not found if it is empty.
+func listed(keys []string, err error) (*Reply, error) {
+	if err != nil {
+		return nil, err
+	}
+	if len(keys) == 0 {
+		return nil, errNotFound
+	}
+	return &Reply{Data: map[string]any{"keys": keys}}, nil
+}
+
+func jwtReadRole(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
+	view, err := c.Runtime.JWT.Role(ctx, jwtMount(c.Mount), c.Param("name"))
+	if err != nil {
+		return nil, err
+	}
+	if view == nil {
+		return nil, errNotFound
+	}
+	return &Reply{Data: view}, nil
+}
+
+func jwtRoleExists(ctx context.Context, c *Call) (bool, error) {
+	return c.Runtime.JWT.HasRole(ctx, jwtMount(c.Mount), c.Param("name"))
+}
+
+func jwtWriteRole(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
+	known := func(name string) bool { return c.Runtime.PolicyStore.Has(name) }
+	return written(c.Runtime.JWT.WriteRole(ctx, jwtMount(c.Mount), c.Param("name"), c, known))
+}
+
+func jwtDeleteRole(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
+	return nil, c.Runtime.JWT.DeleteRole(ctx, jwtMount(c.Mount), c.Param("name"))
+}
+
+func jwtLogin(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
+	res, err := c.Runtime.JWT.Login(ctx, authjwt.Request{
+		Mount: jwtMount(c.Mount), Role: c.String("role"), JWT: c.String("jwt"),
+		Remote: c.Request.Remote.Addr().Unmap(), ID: c.Request.ID,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Reply{Auth: authOf(res.Issued, res.IdentityPolicies), Warnings: res.Issued.Warnings}, nil
+}
+
+// authOf is a token that was just issued, as answers show it.
+func authOf(is session.Issued, identity []string) *Auth {
+	t := &is.Token
+	all := session.SanitizePolicies(append(append([]string(nil), t.Policies...), identity...), false)
+	return &Auth{
+		ClientToken: is.ClientToken, Accessor: t.Accessor, DisplayName: t.DisplayName,
+		Policies: all, TokenPolicies: t.Policies, IdentityPolicies: without(identity, t.Policies),
+		Metadata: t.Meta, TTL: t.CreationTTL, Renewable: t.Renewable, EntityID: t.EntityID,
+		TokenType: t.Type.String(), Orphan: t.Orphan, NumUses: t.NumUses,
+	}
+}
+
+// without returns the elements of a that b has not.
+func without(a, b []string) []string {
+	var out []string
+	for _, s := range a {
+		if !slices.Contains(b, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}

@@ -5,10 +5,12 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/jotgate/jotgate/internal/authjwt"
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/gate"
 	"github.com/jotgate/jotgate/internal/mount"
 	"github.com/jotgate/jotgate/internal/policy/acl"
+	"github.com/jotgate/jotgate/internal/policystore"
 	"github.com/jotgate/jotgate/internal/principal"
 )
 
@@ -16,12 +18,14 @@ import (
 // internal/server, and swapped in and out as a whole with [Door.Unlock] and
 // [Door.Lock]. A request works on the one Runtime it started with.
 type Runtime struct {
-	Gate     *gate.Gate
-	Mounts   *mount.Store
-	Tokens   Authenticator
-	Policies Policies
-	Wrapper  Wrapper          // nil: response wrapping answers an error
-	Now      func() time.Time // nil means time.Now
+	Gate        *gate.Gate
+	Mounts      *mount.Store
+	Tokens      Authenticator
+	Policies    Policies
+	PolicyStore *policystore.Store // texts of policies
+	JWT         *authjwt.Method
+	Wrapper     Wrapper          // nil: response wrapping answers an error
+	Now         func() time.Time // nil means time.Now
 
 	ClusterName string
 	ClusterID   string

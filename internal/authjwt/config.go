@@ -1,0 +1,382 @@
+package authjwt
+
+import (
+	"context"
+	"encoding/pem"
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jotgate/jotgate/internal/fault"
+	"github.com/jotgate/jotgate/internal/jwks"
+	"github.com/jotgate/jotgate/internal/jwt"
+)
+
+// Bounds on what one configuration may hold.
+const (
+	maxStaticKeys = 256
+	maxPairs      = 64
+	maxText       = 64 << 10
+)
+
+// Pair is one of several key sets of a mount.
+type Pair struct {
+	URL   string `json:"jwks_url"`
+	CAPEM string `json:"jwks_ca_pem"`
+}
+
+// Config says whose keys count on a mount. Exactly one key source is set.
+type Config struct {
+	DiscoveryURL     string            `json:"oidc_discovery_url,omitzero"`
+	DiscoveryCAPEM   string            `json:"oidc_discovery_ca_pem,omitzero"`
+	ClientID         string            `json:"oidc_client_id,omitzero"`
+	ClientSecret     string            `json:"oidc_client_secret,omitzero"` // never read back
+	ResponseMode     string            `json:"oidc_response_mode,omitzero"`
+	ResponseTypes    []string          `json:"oidc_response_types,omitzero"`
+	JWKSURL          string            `json:"jwks_url,omitzero"`
+	JWKSCAPEM        string            `json:"jwks_ca_pem,omitzero"`
+	Pairs            []Pair            `json:"jwks_pairs,omitzero"`
+	PublicKeys       []string          `json:"jwt_validation_pubkeys,omitzero"`
+	Algorithms       []string          `json:"jwt_supported_algs,omitzero"`
+	BoundIssuer      string            `json:"bound_issuer,omitzero"`
+	DefaultRole      string            `json:"default_role,omitzero"`
+	ProviderConfig   map[string]string `json:"provider_config,omitzero"`
+	NamespaceInState bool              `json:"namespace_in_state,omitzero"`
+	CriticalCertExts []string          `json:"unsupported_critical_cert_extensions,omitzero"`
+	TLSServerNames   []string          `json:"override_allowed_server_names,omitzero"`
+}
+
+// configFrom reads a whole new configuration; only namespace_in_state keeps
+// its stored value when it is left out.
+func configFrom(p Params, old *Config) (*Config, error) {
+	c := &Config{
+		DiscoveryURL: p.String("oidc_discovery_url"), DiscoveryCAPEM: p.String("oidc_discovery_ca_pem"),
+		ClientID: p.String("oidc_client_id"), ClientSecret: p.String("oidc_client_secret"),
+		ResponseMode: p.String("oidc_response_mode"), ResponseTypes: p.List("oidc_response_types"),
+		JWKSURL: p.String("jwks_url"), JWKSCAPEM: p.String("jwks_ca_pem"),
+		PublicKeys: trimPEM(p.List("jwt_validation_pubkeys")), Algorithms: p.List("jwt_supported_algs"),
+		BoundIssuer: p.String("bound_issuer"), DefaultRole: p.String("default_role"),
+		CriticalCertExts: p.List("unsupported_critical_cert_extensions"),
+		TLSServerNames:   p.List("override_allowed_server_names"),
+		NamespaceInState: true,
+	}
+	switch {
+	case p.Has("namespace_in_state"):
+		c.NamespaceInState = p.Bool("namespace_in_state")
+	case old != nil:
+		c.NamespaceInState = old.NamespaceInState
+	}
+	var err error
+	if c.ProviderConfig, err = providerFrom(p.Object("provider_config")); err != nil {
+		return nil, err
+	}
+	if c.Pairs, err = pairsFrom(p.Any("jwks_pairs")); err != nil {
+		return nil, err
+	}
+	return c, c.bounded()
+}
+
+// trimPEM cuts the white space around keys, as they come from files.
+func trimPEM(keys []string) []string {
+	out := make([]string, 0, len(keys))
+	for _, k := range keys {
+		if k = strings.TrimSpace(k); k != "" {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+func providerFrom(m map[string]any) (map[string]string, error) {
+	if len(m) == 0 {
+		return nil, nil
+	}
+	provider, ok := m["provider"].(string)
+	if !ok {
+		return nil, invalid("invalid provider_config: 'provider' field not found in provider_config")
+	}
+	return nil, invalid("invalid provider_config: provider %q not found in custom providers", clip(provider))
+}
+
+const pairsText = "invalid jwks_pairs: jwks_pairs must be provided as a list of json objects with the fields jwks_url and jwks_ca_pem"
+
+func pairsFrom(v any) ([]Pair, error) {
+	if v == nil {
+		return nil, nil
+	}
+	list, ok := v.([]any)
+	if !ok {
+		return nil, invalid("%s", pairsText)
+	}
+	out := make([]Pair, 0, len(list))
+	for _, e := range list {
+		m, ok := e.(map[string]any)
+		if !ok {
+			return nil, invalid("%s", pairsText)
+		}
+		url, ok := m["jwks_url"].(string)
+		if !ok || url == "" {
+			return nil, invalid("%s", pairsText)
+		}
+		ca, ok := m["jwks_ca_pem"].(string)
+		if _, given := m["jwks_ca_pem"]; given && !ok {
+			return nil, invalid("%s", pairsText)
+		}
+		out = append(out, Pair{URL: url, CAPEM: ca})
+	}
+	return out, nil
+}
+
+func (c *Config) bounded() error {
+	switch {
+	case len(c.PublicKeys) > maxStaticKeys:
+		return invalid("jwt_validation_pubkeys has more than %d keys", maxStaticKeys)
+	case len(c.Pairs) > maxPairs:
+		return invalid("invalid jwks_pairs: more than %d pairs", maxPairs)
+	}
+	for _, s := range slices.Concat(c.PublicKeys, c.ResponseTypes, c.Algorithms, c.CriticalCertExts, c.TLSServerNames, []string{
+		c.DiscoveryURL, c.DiscoveryCAPEM, c.ClientID, c.ClientSecret, c.ResponseMode, c.JWKSURL, c.JWKSCAPEM, c.BoundIssuer, c.DefaultRole,
+	}) {
+		if len(s) > maxText {
+			return invalid("a configuration value is longer than %d bytes", maxText)
+		}
+	}
+	return nil
+}
+
+// source is an opened key source with what logins must know of it.
+type source struct {
+	keys   jwks.Source
+	static bool
+	pairs  []jwks.Source // of a mount with several sets; keys is nil then
+}
+
+func (s *source) close() {
+	if s == nil {
+		return
+	}
+	if s.keys != nil {
+		s.keys.Close()
+	}
+	for _, p := range s.pairs {
+		p.Close()
+	}
+}
+
+// issuer is what the iss of every token must be: the bound one, else the one
+// whose discovery document names the keys. Empty: any.
+func (c *Config) issuer() string {
+	if c.BoundIssuer != "" {
+		return c.BoundIssuer
+	}
+	return c.DiscoveryURL
+}
+
+func (c *Config) algorithms() []jwt.Algorithm {
+	if len(c.Algorithms) == 0 {
+		return nil
+	}
+	out := make([]jwt.Algorithm, len(c.Algorithms))
+	for i, a := range c.Algorithms {
+		out[i] = jwt.Algorithm(a)
+	}
+	return out
+}
+
+// open makes the key source. It does no I/O.
+func (c *Config) open(client *jwks.Client) (*source, error) {
+	switch {
+	case len(c.PublicKeys) > 0:
+		keys := make([]*jwt.Key, 0, len(c.PublicKeys))
+		for _, text := range c.PublicKeys {
+			k, err := parseKey(text)
+			if err != nil {
+				return nil, err
+			}
+			keys = append(keys, k)
+		}
+		return &source{keys: jwks.Static(keys...), static: true}, nil
+	case c.JWKSURL != "":
+		k, err := client.URL(jwks.URLConfig{URL: c.JWKSURL, CAPEM: c.JWKSCAPEM})
+		return &source{keys: k}, err
+	case len(c.Pairs) > 0:
+		s := &source{}
+		for _, p := range c.Pairs {
+			k, err := client.URL(jwks.URLConfig{URL: p.URL, CAPEM: p.CAPEM})
+			if err != nil {
+				s.close()
+				return nil, err
+			}
+			s.pairs = append(s.pairs, k)
+		}
+		return s, nil
+	case c.DiscoveryURL != "":
+		k, err := client.Discovery(jwks.DiscoveryConfig{Issuer: c.DiscoveryURL, CAPEM: c.DiscoveryCAPEM})
+		return &source{keys: k}, err
+	}
+	return nil, errors.New("authjwt: the configuration has no key source")
+}
+
+func parseKey(text string) (*jwt.Key, error) {
+	if _, rest := pem.Decode([]byte(text)); strings.TrimSpace(string(rest)) != "" && len(rest) < len(text) {
+		return nil, invalid("error parsing public key: unexpected trailing data after parsed PEM block")
+	}
+	k, err := jwt.ParsePEM([]byte(text))
+	if err != nil {
+		if block, _ := pem.Decode([]byte(text)); block == nil {
+			return nil, fault.Wrap(fault.Invalid, err, "error parsing public key: data does not contain any valid public keys")
+		}
+		return nil, fault.Wrap(fault.Invalid, err, "error parsing public key: "+fault.PublicText(err))
+	}
+	return k, nil
+}
+
+// check makes the write-time checks in the reference's order and returns the
+// opened source. With skip, endpoints that do not answer are a warning.
+func (c *Config) check(ctx context.Context, client *jwks.Client, skip bool) (_ *source, warnings []string, err error) {
+	if err := c.checkSources(); err != nil {
+		return nil, nil, err
+	}
+	s, err := c.open(client)
+	if err != nil {
+		return nil, nil, c.sourceError(err)
+	}
+	if err := s.probe(ctx); err != nil {
+		if !skip {
+			s.close()
+			return nil, nil, c.sourceError(err)
+		}
+		warnings = append(warnings, fault.PublicText(c.sourceError(err)))
+	}
+	if err := c.checkRest(); err != nil {
+		s.close()
+		return nil, nil, err
+	}
+	return s, warnings, nil
+}
+
+func (c *Config) checkSources() error {
+	n := 0
+	for _, set := range []bool{len(c.PublicKeys) > 0, c.JWKSURL != "", len(c.Pairs) > 0, c.DiscoveryURL != ""} {
+		if set {
+			n++
+		}
+	}
+	switch {
+	case n != 1:
+		return invalid("exactly one of 'jwt_validation_pubkeys', 'jwks_url', 'jwks_pairs' or 'oidc_discovery_url' must be set")
+	case (c.ClientID == "") != (c.ClientSecret == ""):
+		return invalid("both 'oidc_client_id' and 'oidc_client_secret' must be set for OIDC")
+	case strings.Contains(c.DiscoveryURL, ".well-known/openid-configuration"):
+		return invalid("'oidc_discovery_url' contains '.well-known' component")
+	case c.DiscoveryURL == "" && c.ClientID != "":
+		return invalid("'oidc_discovery_url' must be set for OIDC")
+	case len(c.Pairs) > 0 && c.JWKSCAPEM != "":
+		return invalid("CA PEMs must be provided as part of the 'jwks_pairs' when using multiple JWKS URLs")
+	case len(c.Pairs) > 0 && c.BoundIssuer != "":
+		return invalid("Bound issuer is not supported for use with 'jwks_pairs'")
+	}
+	return nil
+}
+
+// probe asks every endpoint once.
+func (s *source) probe(ctx context.Context) error {
+	if s.keys != nil {
+		return s.keys.Probe(ctx)
+	}
+	errs := make(chan error, len(s.pairs))
+	for _, p := range s.pairs {
+		go func() { errs <- p.Probe(ctx) }()
+	}
+	var first error
+	for range s.pairs {
+		if err := <-errs; err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// sourceError words a source that cannot be used as the reference does, and
+// adds the step that failed.
+func (c *Config) sourceError(err error) error {
+	text := fault.PublicText(err)
+	switch {
+	case len(c.PublicKeys) > 0:
+		return err
+	case c.JWKSURL != "" && strings.Contains(text, "CA certificates"):
+		text = "error checking jwks_ca_pem: " + text
+	case c.JWKSURL != "":
+		text = "error checking jwks URL " + clip(c.JWKSURL) + ": " + text
+	case len(c.Pairs) > 0:
+		text = "invalid jwks_pairs: " + text
+	default:
+		text = "error checking oidc discovery URL: " + text
+	}
+	return fault.Wrap(fault.Invalid, err, text).WithReason(fault.ReasonOf(err))
+}
+
+// checkRest checks what needs no source.
+func (c *Config) checkRest() error {
+	for _, a := range c.Algorithms {
+		if alg := jwt.Algorithm(a); !alg.Known() || alg.Symmetric() {
+			return invalid("invalid jwt_supported_algs: unsupported signing algorithm %q", clip(a))
+		}
+	}
+	for _, t := range c.ResponseTypes {
+		if t != "code" && t != "id_token" {
+			return invalid("invalid response_types %s. 'code' and 'id_token' are allowed", clip(strconv.Quote(t)))
+		}
+	}
+	switch c.ResponseMode {
+	case "", "query":
+		if slices.Contains(c.ResponseTypes, "id_token") {
+			return invalid("query response_mode may not be used with an id_token response_type")
+		}
+	case "form_post":
+	default:
+		return invalid("invalid response_mode: %q", clip(c.ResponseMode))
+	}
+	return nil
+}
+
+// View is the configuration as it is read back.
+func (c *Config) View() map[string]any {
+	pairs := make([]any, len(c.Pairs))
+	for i, p := range c.Pairs {
+		pairs[i] = map[string]any{"jwks_url": p.URL, "jwks_ca_pem": p.CAPEM}
+	}
+	provider := map[string]any{}
+	for k, v := range maps.All(c.ProviderConfig) {
+		provider[k] = v
+	}
+	return map[string]any{
+		"bound_issuer": c.BoundIssuer, "default_role": c.DefaultRole,
+		"jwks_ca_pem": c.JWKSCAPEM, "jwks_pairs": pairs, "jwks_url": c.JWKSURL,
+		"jwt_supported_algs": notNil(c.Algorithms), "jwt_validation_pubkeys": notNil(c.PublicKeys),
+		"namespace_in_state": c.NamespaceInState, "oidc_client_id": c.ClientID,
+		"oidc_discovery_ca_pem": c.DiscoveryCAPEM, "oidc_discovery_url": c.DiscoveryURL,
+		"oidc_response_mode": c.ResponseMode, "oidc_response_types": notNil(c.ResponseTypes),
+		"override_allowed_server_names": notNil(c.TLSServerNames), "provider_config": provider,
+		"unsupported_critical_cert_extensions": notNil(c.CriticalCertExts),
+	}
+}
+
+func notNil(l []string) []string {
+	if l == nil {
+		return []string{}
+	}
+	return l
+}
+
+// clip bounds what of a caller's value comes back in a message.
+func clip(s string) string {
+	const limit = 256
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) > limit {
+		return strings.ToValidUTF8(s[:limit], "") + "…"
+	}
+	return s
+}

@@ -1,0 +1,311 @@
+package authjwt
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/jotgate/jotgate/internal/fault"
+	"github.com/jotgate/jotgate/internal/identity"
+	"github.com/jotgate/jotgate/internal/jwks"
+	"github.com/jotgate/jotgate/internal/jwt"
+	"github.com/jotgate/jotgate/internal/policy"
+	"github.com/jotgate/jotgate/internal/session"
+	"github.com/jotgate/jotgate/internal/storage"
+	"github.com/jotgate/jotgate/internal/trust"
+)
+
+// Request is one login.
+type Request struct {
+	Mount  Mount
+	Role   string // "" for the mount's default role
+	JWT    string
+	Remote netip.Addr
+	ID     string // of the request, for the operator's log
+}
+
+// Result is a login that worked.
+type Result struct {
+	Issued           session.Issued
+	IdentityPolicies []string
+	Issuer           string
+	// Checks is everything that was looked at, for the audit log.
+	Checks []policy.Check
+}
+
+// Refusal is a login that was refused. It carries every check that was made;
+// none of them holds a part of the token beyond its issuer, audience and
+// times.
+type Refusal struct {
+	err    error
+	checks []policy.Check
+}
+
+// Error returns the whole cause, for the operator's log.
+func (r *Refusal) Error() string { return r.err.Error() }
+
+// Unwrap returns the fault: what the caller may read, and its kind.
+func (r *Refusal) Unwrap() error { return r.err }
+
+// Checks returns what was looked at, in order.
+func (r *Refusal) Checks() []policy.Check { return r.checks }
+
+// refuse words an error of the verification as the reference does: a bad
+// request, whatever was wrong with the token.
+func refuse(err error, checks []policy.Check) error {
+	if fault.Of(err) == fault.Internal {
+		return err
+	}
+	f := fault.Wrap(fault.Invalid, err, fault.PublicText(err)).WithReason(fault.ReasonOf(err))
+	return &Refusal{err: f, checks: checks}
+}
+
+// Login exchanges a JWT for a client token. Refusals are Invalid with the
+// reference's text; a caller from a wrong address, or whose entity is
+// disabled, is Denied.
+func (m *Method) Login(ctx context.Context, rq Request) (Result, error) {
+	c, r, err := m.find(ctx, &rq)
+	if err != nil {
+		return Result{}, err
+	}
+	if len(r.BoundCIDRs) > 0 && !session.Admits(r.BoundCIDRs, rq.Remote) {
+		return Result{}, fault.New(fault.Denied, "permission denied").WithReason("address")
+	}
+	grant, checks, err := m.admit(ctx, c, r, rq.JWT)
+	if err != nil {
+		m.explain(rq, err)
+		return Result{}, err
+	}
+	res, err := m.commit(ctx, rq, r, grant)
+	res.Checks = checks
+	return res, err
+}
+
+// explain tells the operator's log why a login was refused.
+func (m *Method) explain(rq Request, err error) {
+	var r *Refusal
+	if !errors.As(err, &r) {
+		return
+	}
+	m.log.Info("login refused", "request_id", rq.ID, "mount", rq.Mount.Path, "role", clip(rq.Role),
+		"reason", fault.ReasonOf(err), "error", fault.PublicText(err), "checks", r.checks)
+}
+
+// find makes the checks that come before the token is looked at.
+func (m *Method) find(ctx context.Context, rq *Request) (*compiledConfig, *compiledRole, error) {
+	c, err := m.compiled(ctx, rq.Mount.UUID)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case c == nil:
+		return nil, nil, invalid("could not load configuration")
+	}
+	if rq.Role == "" {
+		rq.Role = c.DefaultRole
+	}
+	if rq.Role == "" {
+		return nil, nil, invalid("missing role")
+	}
+	rq.Role = strings.ToLower(rq.Role)
+	var r *compiledRole
+	if fitsName(rq.Role) {
+		if r, err = m.role(ctx, rq.Mount.UUID, rq.Role, c); err != nil {
+			return nil, nil, err
+		}
+	}
+	switch {
+	case r == nil:
+		return nil, nil, invalid("role %q could not be found", clip(rq.Role))
+	case r.rule == nil:
+		return nil, nil, invalid("role with oidc role_type is not allowed")
+	case rq.JWT == "":
+		return nil, nil, invalid("missing token")
+	}
+	return c, r, nil
+}
+
+// admit proves the token and judges it by the role's rule.
+func (m *Method) admit(ctx context.Context, c *compiledConfig, r *compiledRole, raw string) (trust.Grant, []policy.Check, error) {
+	// Agents send the file's content as it is, with its last line end.
+	raw = strings.TrimSuffix(strings.TrimSuffix(raw, "\n"), "\r")
+	tok, err := jwt.Parse(raw, jwt.LoginLimits)
+	if err != nil {
+		return trust.Grant{}, nil, refuse(trust.VerifyRefusal(err, c.source.static),
+			[]policy.Check{{Name: "token", Reason: fault.ReasonOf(err), Note: fault.PublicText(err)}})
+	}
+	now := m.now()
+	if err := r.rule.Precheck(tok, now); err != nil {
+		return trust.Grant{}, nil, refuse(err, r.rule.Explain(tok, now).Checks)
+	}
+	v, err := c.source.verify(ctx, tok, r.rule.Algorithms())
+	if err != nil {
+		return trust.Grant{}, nil, refuse(err, append(r.rule.Explain(tok, now).Checks,
+			policy.Check{Name: "key", Reason: fault.ReasonOf(err), Note: fault.PublicText(err)}))
+	}
+	grant, d := r.rule.Admit(v, now)
+	if !d.Allowed {
+		return trust.Grant{}, nil, refuse(r.rule.Refusal(d), d.Checks)
+	}
+	return grant, d.Checks, nil
+}
+
+// verify finds the keys for a token and checks its signature.
+func (s *source) verify(ctx context.Context, tok *jwt.Token, allowed []jwt.Algorithm) (*jwt.Verified, error) {
+	keys, err := s.find(ctx, tok)
+	if err == nil {
+		var v *jwt.Verified
+		if v, err = tok.Verify(keys, allowed); err == nil {
+			return v, nil
+		}
+	}
+	if errors.Is(err, errNoKeyID) || errors.Is(err, errAmbiguousKeyID) {
+		return nil, err
+	}
+	if errors.Is(err, jwks.ErrUnavailable) {
+		return nil, fault.Wrap(fault.Invalid, err,
+			"error validating token: error verifying token signature: fetching keys: "+jwks.ErrUnavailable.Public()).
+			WithReason(fault.ReasonOf(err))
+	}
+	return nil, trust.VerifyRefusal(err, s.static)
+}
+
+var (
+	errNoKeyID = fault.New(fault.Invalid, "error validating token: error verifying token signature: token missing kid header parameter").
+			WithReason("key_id_missing")
+	errAmbiguousKeyID = fault.New(fault.Invalid, "error validating token: error verifying token signature: error searching for key set: more than one JWKS endpoint publishes the token's key id").
+				WithReason("key_id_ambiguous")
+)
+
+func (s *source) find(ctx context.Context, tok *jwt.Token) ([]*jwt.Key, error) {
+	kid, has := tok.KeyID()
+	if s.static {
+		// The keys of a mount have no names: every one is tried.
+		return s.keys.Keys(ctx, "", false)
+	}
+	if s.keys != nil {
+		return s.keys.Keys(ctx, kid, has)
+	}
+	if !has {
+		return nil, errNoKeyID
+	}
+	// From memory first: a done context keeps every set from fetching.
+	done, cancel := context.WithCancel(ctx)
+	cancel()
+	if keys, err := s.onlyPair(done, kid); err == nil || errors.Is(err, errAmbiguousKeyID) {
+		return keys, err
+	}
+	return s.onlyPair(ctx, kid)
+}
+
+// onlyPair asks all sets for keys with this id. A key id that two sets have is
+// refused: the first one must not speak for the second (the reference lets
+// it).
+func (s *source) onlyPair(ctx context.Context, kid string) ([]*jwt.Key, error) {
+	type answer struct {
+		keys []*jwt.Key
+		err  error
+	}
+	answers := make(chan answer, len(s.pairs))
+	for _, p := range s.pairs {
+		go func() {
+			keys, err := p.Keys(ctx, kid, true)
+			answers <- answer{named(keys, kid), err}
+		}()
+	}
+	var found []*jwt.Key
+	var failed error = jwt.ErrUnknownKey
+	for range s.pairs {
+		a := <-answers
+		switch {
+		case a.err != nil && errors.Is(a.err, jwks.ErrUnavailable):
+			failed = a.err
+		case len(a.keys) > 0 && len(found) > 0:
+			return nil, errAmbiguousKeyID
+		case len(a.keys) > 0:
+			found = a.keys
+		}
+	}
+	if len(found) == 0 {
+		return nil, failed
+	}
+	return found, nil
+}
+
+// named keeps the keys that carry this id.
+func named(keys []*jwt.Key, kid string) []*jwt.Key {
+	var out []*jwt.Key
+	for _, k := range keys {
+		if k.HasID() && k.ID() == kid {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+// commit makes entity, alias, memberships, token and lease in one transaction.
+func (m *Method) commit(ctx context.Context, rq Request, r *compiledRole, g trust.Grant) (Result, error) {
+	kind, err := session.ChooseType(rq.Mount.TokenType, r.TokenType)
+	if err != nil {
+		return Result{}, err
+	}
+	var res Result
+	work := func(tx storage.Tx) (err error) {
+		res, err = m.write(tx, kind, rq, r, g)
+		return err
+	}
+	if kind == session.Batch {
+		err = m.st.View(ctx, func(tx storage.ReadTx) error { return work(readOnly{tx}) })
+		if !errors.Is(err, storage.ErrReadOnly) {
+			return res, err
+		}
+	}
+	err = m.st.Update(ctx, work)
+	return res, err
+}
+
+// readOnly lets a login that changes nothing run without a write transaction.
+type readOnly struct{ storage.ReadTx }
+
+func (readOnly) Put([]byte, []byte, time.Time) error { return storage.ErrReadOnly }
+func (readOnly) Delete([]byte) error                 { return storage.ErrReadOnly }
+
+func (m *Method) write(tx storage.Tx, kind session.Type, rq Request, r *compiledRole, g trust.Grant) (Result, error) {
+	who, err := m.ids.Resolve(tx, identity.Login{
+		MountAccessor: rq.Mount.Accessor, AliasName: g.User, Metadata: r.aliasMetadata(g), Groups: g.Groups,
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	if err := session.CheckLoginPolicies(who.Policies); err != nil {
+		return Result{}, err
+	}
+	is, err := m.sessions.Issue(tx, session.IssueOptions{
+		Type: kind, Path: rq.Mount.Path + "login", Mount: rq.Mount.Path, MountAccessor: rq.Mount.Accessor,
+		Role: r.name, DisplayName: session.DisplayName(rq.Mount.Path, g.User), Subject: g.Subject, EntityID: who.ID,
+		Policies: r.Policies, NoDefaultPolicy: r.NoDefaultPolicy, Meta: g.Metadata,
+		Limits: r.limits(rq.Mount), ExplicitMaxTTL: r.ExplicitMaxTTL, NumUses: r.NumUses,
+		BoundCIDRs: r.BoundCIDRs, Remote: rq.Remote, StrictlyBindIP: r.StrictlyBindIP,
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	return Result{Issued: is, IdentityPolicies: who.Policies, Issuer: r.rule.Issuer()}, nil
+}
+
+// aliasMetadata is what the alias remembers: the mapped claims and the role's
+// own additions, which never replace a claim's value.
+func (r *compiledRole) aliasMetadata(g trust.Grant) map[string]string {
+	if len(r.AliasMetadata) == 0 {
+		return g.Metadata
+	}
+	out := make(map[string]string, len(r.AliasMetadata)+len(g.Metadata))
+	for k, v := range r.AliasMetadata {
+		out[k] = v
+	}
+	for k, v := range g.Metadata {
+		out[k] = v
+	}
+	return out
+}

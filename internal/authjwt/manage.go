@@ -1,0 +1,215 @@
+package authjwt
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/jotgate/jotgate/internal/fault"
+	"github.com/jotgate/jotgate/internal/session"
+	"github.com/jotgate/jotgate/internal/storage"
+)
+
+// Config returns a mount's configuration as it is read back, with the state of
+// its key source; nil when there is none.
+func (m *Method) Config(ctx context.Context, mt Mount) (view map[string]any, warnings []string, err error) {
+	c, err := m.compiled(ctx, mt.UUID)
+	if err != nil || c == nil {
+		return nil, nil, err
+	}
+	view = c.View()
+	view["status"] = "valid"
+	if why := c.source.trouble(); why != "" {
+		view["status"] = "invalid"
+		warnings = append(warnings, "failed to construct JWK validator: "+why)
+	}
+	return view, warnings, nil
+}
+
+// trouble says why no key of a source can be used, or "".
+func (s *source) trouble() string {
+	all := s.pairs
+	if s.keys != nil {
+		all = append(all[:len(all):len(all)], s.keys)
+	}
+	for _, k := range all {
+		if st := k.Status(); st.Keys == 0 && st.LastError != "" {
+			return st.LastError
+		}
+	}
+	return ""
+}
+
+// WriteConfig replaces a mount's configuration. Errors are Invalid and carry
+// the reference's texts.
+func (m *Method) WriteConfig(ctx context.Context, mt Mount, p Params) (warnings []string, err error) {
+	var old *Config
+	if cur, err := m.compiled(ctx, mt.UUID); err == nil && cur != nil {
+		old = &cur.Config
+	}
+	c, err := configFrom(p, old)
+	if err != nil {
+		return nil, err
+	}
+	src, warnings, err := c.check(ctx, m.client, p.Bool("skip_jwks_validation"))
+	if err != nil {
+		return nil, err
+	}
+	src.close()
+	if len(c.TLSServerNames) > 0 {
+		warnings = append(warnings, "override_allowed_server_names is kept but not used: a key endpoint's certificate must name the endpoint's host")
+	}
+	err = m.st.Update(ctx, func(tx storage.Tx) error { return put(tx, configKey(mt.UUID), c) })
+	if err != nil {
+		return nil, err
+	}
+	m.state(mt.UUID).reset()
+	return warnings, nil
+}
+
+// Role returns a role as it is read back, nil when there is none.
+func (m *Method) Role(ctx context.Context, mt Mount, name string) (view map[string]any, err error) {
+	var r Role
+	found := false
+	err = m.st.View(ctx, func(tx storage.ReadTx) (err error) {
+		found, err = get(tx, roleKey(mt.UUID, strings.ToLower(name)), &r)
+		return err
+	})
+	if err != nil || !found {
+		return nil, err
+	}
+	return r.View()
+}
+
+// HasRole reports whether a role exists.
+func (m *Method) HasRole(ctx context.Context, mt Mount, name string) (bool, error) {
+	found := false
+	err := m.st.View(ctx, func(tx storage.ReadTx) error {
+		_, err := tx.Get(roleKey(mt.UUID, strings.ToLower(name)))
+		if errors.Is(err, storage.ErrNotFound) {
+			return nil
+		}
+		found = err == nil
+		return err
+	})
+	return found, err
+}
+
+// ErrRoleName is returned for a name that no role can have. The reference
+// answers as if there were no such path.
+var ErrRoleName = fault.New(fault.NotFound, "unsupported path").WithReason("unsupported_path")
+
+// WriteRole creates a role or changes what is given of it. known tells which
+// policies exist, for a warning; nil for no such warning.
+func (m *Method) WriteRole(ctx context.Context, mt Mount, name string, p Params, known func(string) bool) (warnings []string, err error) {
+	name = strings.ToLower(name)
+	if !fitsName(name) {
+		return nil, ErrRoleName
+	}
+	err = m.st.Update(ctx, func(tx storage.Tx) error {
+		var r Role
+		var c Config
+		if _, err := get(tx, roleKey(mt.UUID, name), &r); err != nil {
+			return err
+		}
+		if _, err := get(tx, configKey(mt.UUID), &c); err != nil {
+			return err
+		}
+		if err := r.apply(p); err != nil {
+			return err
+		}
+		if err := r.check(name, p, mt, &c); err != nil {
+			return err
+		}
+		warnings = r.warnings(mt, known)
+		return put(tx, roleKey(mt.UUID, name), &r)
+	})
+	if err != nil {
+		return nil, err
+	}
+	m.state(mt.UUID).dropRole(name)
+	return warnings, nil
+}
+
+// DeleteRole removes a role; an absent one is no error. Tokens that it issued
+// live on, but can no longer be renewed.
+func (m *Method) DeleteRole(ctx context.Context, mt Mount, name string) error {
+	name = strings.ToLower(name)
+	err := m.st.Update(ctx, func(tx storage.Tx) error { return tx.Delete(roleKey(mt.UUID, name)) })
+	m.state(mt.UUID).dropRole(name)
+	return err
+}
+
+// maxListed bounds one listing of roles.
+const maxListed = 100_000
+
+// Roles returns the names of a mount's roles, sorted, after the given one.
+// limit 0 means all.
+func (m *Method) Roles(ctx context.Context, mt Mount, after string, limit int) (names []string, err error) {
+	if limit <= 0 || limit > maxListed {
+		limit = maxListed
+	}
+	prefix := rolePrefix(mt.UUID)
+	err = m.st.View(ctx, func(tx storage.ReadTx) error {
+		var from []byte
+		if after != "" {
+			from = roleKey(mt.UUID, after)
+		}
+		items, err := tx.Scan(prefix, from, limit)
+		names = make([]string, 0, len(items))
+		for _, it := range items {
+			names = append(names, string(it.Key[len(prefix):]))
+		}
+		return err
+	})
+	return names, err
+}
+
+// Limits are what the mount and the role of a token say today about its life,
+// for a renewal. Invalid: the role no longer exists.
+func (m *Method) Limits(tx storage.ReadTx, mt Mount, role string) (session.Limits, error) {
+	var r Role
+	found, err := get(tx, roleKey(mt.UUID, role), &r)
+	if err != nil {
+		return session.Limits{}, err
+	}
+	if !found {
+		return session.Limits{}, invalid("role %s does not exist during renewal", clip(role))
+	}
+	return r.limits(mt), nil
+}
+
+func (r *Role) limits(mt Mount) session.Limits {
+	return session.Limits{
+		TTL: r.TTL, MaxTTL: r.MaxTTL, Period: r.Period,
+		MountDefault: mt.DefaultTTL, MountMax: mt.MaxTTL,
+	}
+}
+
+// Purge removes everything that a mount stored, after it was disabled.
+func (m *Method) Purge(ctx context.Context, uuid string) error {
+	prefix := []byte(keyPrefix + uuid + "/")
+	for {
+		more := false
+		err := m.st.Update(ctx, func(tx storage.Tx) error {
+			items, err := tx.Scan(prefix, nil, 500)
+			if err != nil {
+				return err
+			}
+			more = len(items) == 500
+			for _, it := range items {
+				if err := tx.Delete(it.Key); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if !more {
+			m.state(uuid).reset()
+			return nil
+		}
+	}
+}

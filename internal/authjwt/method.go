@@ -1,0 +1,268 @@
+package authjwt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/jotgate/jotgate/internal/fault"
+	"github.com/jotgate/jotgate/internal/identity"
+	"github.com/jotgate/jotgate/internal/jwks"
+	"github.com/jotgate/jotgate/internal/session"
+	"github.com/jotgate/jotgate/internal/storage"
+	"github.com/jotgate/jotgate/internal/trust"
+)
+
+const keyPrefix = "authjwt/"
+
+// Identities resolves a login to an entity inside the login's transaction.
+// *identity.Store does.
+type Identities interface {
+	Resolve(tx storage.Tx, l identity.Login) (identity.EntityRef, error)
+}
+
+// Options of New.
+type Options struct {
+	Storage    storage.Store
+	Client     *jwks.Client
+	Sessions   *session.Store
+	Identities Identities
+	Now        func() time.Time // nil: time.Now
+	Log        *slog.Logger     // nil: slog.Default; gets the checks of refused logins
+}
+
+// Method serves every mount of the JWT auth method. Build it with New.
+type Method struct {
+	st       storage.Store
+	client   *jwks.Client
+	sessions *session.Store
+	ids      Identities
+	now      func() time.Time
+	log      *slog.Logger
+	stop     func()
+
+	mu     sync.RWMutex
+	mounts map[string]*state // by mount UUID
+}
+
+// New returns a Method that follows changes until Close.
+func New(o Options) *Method {
+	m := &Method{
+		st: o.Storage, client: o.Client, sessions: o.Sessions, ids: o.Identities,
+		now: o.Now, log: o.Log, mounts: map[string]*state{},
+	}
+	if m.now == nil {
+		m.now = time.Now
+	}
+	if m.log == nil {
+		m.log = slog.Default()
+	}
+	m.stop = o.Storage.Watch([]byte(keyPrefix), m.changed)
+	return m
+}
+
+// Close stops following changes and closes all key sources.
+func (m *Method) Close() {
+	m.stop()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, s := range m.mounts {
+		s.reset()
+	}
+	m.mounts = map[string]*state{}
+}
+
+// state is what one mount has compiled. Entries are dropped when their stored
+// text changes; epoch keeps a slow reader from putting back an old one.
+type state struct {
+	mu     sync.RWMutex
+	epoch  uint64
+	config *compiledConfig
+	roles  map[string]*compiledRole
+}
+
+// compiledConfig is a configuration with its open key source.
+type compiledConfig struct {
+	Config
+	source *source
+}
+
+// compiledRole is a role with its trust rule. rule is nil for roles that
+// cannot log in with a JWT.
+type compiledRole struct {
+	Role
+	name string
+	rule *trust.Rule
+}
+
+// maxCachedRoles bounds the compiled roles of one mount.
+const maxCachedRoles = 8192
+
+func (m *Method) state(uuid string) *state {
+	m.mu.RLock()
+	s := m.mounts[uuid]
+	m.mu.RUnlock()
+	if s != nil {
+		return s
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s = m.mounts[uuid]; s == nil {
+		s = &state{roles: map[string]*compiledRole{}}
+		m.mounts[uuid] = s
+	}
+	return s
+}
+
+// reset forgets everything of a mount.
+func (s *state) reset() {
+	s.mu.Lock()
+	old := s.config
+	s.epoch++
+	s.config, s.roles = nil, map[string]*compiledRole{}
+	s.mu.Unlock()
+	if old != nil {
+		go old.source.close() // waits for a fetch that is under way
+	}
+}
+
+func (s *state) dropRole(name string) {
+	s.mu.Lock()
+	s.epoch++
+	delete(s.roles, name)
+	s.mu.Unlock()
+}
+
+// changed is told which keys another transaction wrote.
+func (m *Method) changed(keys [][]byte) {
+	if len(keys) == 0 {
+		m.mu.RLock()
+		defer m.mu.RUnlock()
+		for _, s := range m.mounts {
+			s.reset()
+		}
+		return
+	}
+	for _, k := range keys {
+		uuid, rest, _ := strings.Cut(strings.TrimPrefix(string(k), keyPrefix), "/")
+		m.mu.RLock()
+		s := m.mounts[uuid]
+		m.mu.RUnlock()
+		if s == nil {
+			continue
+		}
+		if name, ok := strings.CutPrefix(rest, "role/"); ok {
+			s.dropRole(name)
+		} else {
+			s.reset()
+		}
+	}
+}
+
+func configKey(uuid string) []byte     { return []byte(keyPrefix + uuid + "/config") }
+func rolePrefix(uuid string) []byte    { return []byte(keyPrefix + uuid + "/role/") }
+func roleKey(uuid, name string) []byte { return append(rolePrefix(uuid), name...) }
+
+// get reads one stored value into v and reports whether it is there.
+func get(tx storage.ReadTx, key []byte, v any) (bool, error) {
+	b, err := tx.Get(key)
+	if errors.Is(err, storage.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("authjwt: %w", err)
+	}
+	if err := json.Unmarshal(b, v); err != nil {
+		return false, fmt.Errorf("authjwt: %s cannot be read: %w", key, err)
+	}
+	return true, nil
+}
+
+func put(tx storage.Tx, key []byte, v any) error {
+	b, err := json.Marshal(v, json.Deterministic(true))
+	if err != nil {
+		return fmt.Errorf("authjwt: %w", err)
+	}
+	return tx.Put(key, b, time.Time{})
+}
+
+// compiled returns the mount's configuration, nil when there is none.
+func (m *Method) compiled(ctx context.Context, uuid string) (*compiledConfig, error) {
+	s := m.state(uuid)
+	s.mu.RLock()
+	c, epoch := s.config, s.epoch
+	s.mu.RUnlock()
+	if c != nil {
+		return c, nil
+	}
+	c = &compiledConfig{}
+	found := false
+	err := m.st.View(ctx, func(tx storage.ReadTx) (err error) {
+		found, err = get(tx, configKey(uuid), &c.Config)
+		return err
+	})
+	if err != nil || !found {
+		return nil, err
+	}
+	if c.source, err = c.open(m.client); err != nil {
+		return nil, fault.Wrap(fault.Invalid, err, "error configuring token validator: "+fault.PublicText(err))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.config != nil:
+		go c.source.close()
+		return s.config, nil
+	case s.epoch == epoch:
+		s.config = c
+	default:
+		// It changed while we read; this login still works on what it read,
+		// and the collector of idle sources is the context's end.
+		context.AfterFunc(ctx, c.source.close)
+	}
+	return c, nil
+}
+
+// role returns a compiled role, nil when there is none.
+func (m *Method) role(ctx context.Context, uuid, name string, c *compiledConfig) (*compiledRole, error) {
+	s := m.state(uuid)
+	s.mu.RLock()
+	r, epoch := s.roles[name], s.epoch
+	s.mu.RUnlock()
+	if r != nil {
+		return r, nil
+	}
+	r = &compiledRole{name: name}
+	found := false
+	err := m.st.View(ctx, func(tx storage.ReadTx) (err error) {
+		found, err = get(tx, roleKey(uuid, name), &r.Role)
+		return err
+	})
+	if err != nil || !found {
+		return nil, err
+	}
+	if r.RoleType == roleJWT {
+		spec, err := r.spec(name, &c.Config)
+		if err != nil {
+			return nil, err
+		}
+		if r.rule, err = trust.Compile(spec); err != nil {
+			return nil, fault.Wrap(fault.Invalid, err, "role "+clip(name)+" is not usable: "+fault.PublicText(err))
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.epoch == epoch && s.config == c {
+		if len(s.roles) >= maxCachedRoles {
+			clear(s.roles)
+		}
+		s.roles[name] = r
+	}
+	return r, nil
+}

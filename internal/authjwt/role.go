@@ -1,0 +1,301 @@
+package authjwt
+
+import (
+	stdjson "encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/jotgate/jotgate/internal/jwt"
+	"github.com/jotgate/jotgate/internal/trust"
+)
+
+// Role types and bound claims types.
+const (
+	roleJWT    = "jwt"
+	roleOIDC   = "oidc"
+	claimsText = "string"
+	claimsGlob = "glob"
+)
+
+// maxRoleValues bounds each list and map of a role.
+const maxRoleValues = 1024
+
+// Role says which tokens may become what. Nil lists and maps were never set.
+type Role struct {
+	RoleType         string            `json:"role_type"`
+	BoundAudiences   []string          `json:"bound_audiences,omitzero"`
+	BoundSubject     string            `json:"bound_subject,omitzero"`
+	BoundClaims      jsontext.Value    `json:"bound_claims,omitzero"` // an object, numbers as written
+	BoundClaimsType  string            `json:"bound_claims_type"`
+	UserClaim        string            `json:"user_claim"`
+	UserClaimPointer bool              `json:"user_claim_json_pointer,omitzero"`
+	GroupsClaim      string            `json:"groups_claim,omitzero"`
+	ClaimMappings    map[string]string `json:"claim_mappings,omitzero"`
+	Scopes           []string          `json:"oidc_scopes,omitzero"`
+	RedirectURIs     []string          `json:"allowed_redirect_uris,omitzero"`
+	VerboseLogging   bool              `json:"verbose_oidc_logging,omitzero"`
+	MaxAge           time.Duration     `json:"max_age,omitzero,format:nano"`
+	ExpirationLeeway time.Duration     `json:"expiration_leeway,omitzero,format:nano"`
+	NotBeforeLeeway  time.Duration     `json:"not_before_leeway,omitzero,format:nano"`
+	ClockSkewLeeway  time.Duration     `json:"clock_skew_leeway,omitzero,format:nano"`
+	AliasMetadata    map[string]string `json:"alias_metadata,omitzero"`
+
+	Policies        []string      `json:"token_policies,omitzero"`
+	TTL             time.Duration `json:"token_ttl,omitzero,format:nano"`
+	MaxTTL          time.Duration `json:"token_max_ttl,omitzero,format:nano"`
+	ExplicitMaxTTL  time.Duration `json:"token_explicit_max_ttl,omitzero,format:nano"`
+	Period          time.Duration `json:"token_period,omitzero,format:nano"`
+	NoDefaultPolicy bool          `json:"token_no_default_policy,omitzero"`
+	NumUses         int           `json:"token_num_uses,omitzero"`
+	BoundCIDRs      []string      `json:"token_bound_cidrs,omitzero"`
+	TokenType       string        `json:"token_type,omitzero"` // "", "service" or "batch"
+	StrictlyBindIP  bool          `json:"token_strictly_bind_ip,omitzero"`
+
+	// Legacy lists the old names under which values were last written; they
+	// are echoed on read.
+	Legacy []string `json:"legacy,omitzero"`
+
+	// Fields of login flows in a browser, kept for clients that read back what
+	// they wrote.
+	CallbackMode        string   `json:"callback_mode,omitzero"`
+	PollInterval        int      `json:"poll_interval,omitzero"`
+	OAuth2Metadata      []string `json:"oauth2_metadata,omitzero"`
+	DisableConfirmation bool     `json:"oidc_disable_confirmation,omitzero"`
+}
+
+// apply writes the given parameters into r. What is not given stays, also the
+// role's type and the type of its bound claims; the reference resets those two
+// and so turns working roles into broken ones.
+func (r *Role) apply(p Params) error {
+	r.applyIdentity(p)
+	if p.Has("bound_claims") {
+		text, err := encodeClaims(p.Object("bound_claims"))
+		if err != nil {
+			return err
+		}
+		r.BoundClaims = text
+	}
+	return r.applyToken(p)
+}
+
+func set[T any](p Params, name string, dst *T, get func(string) T) {
+	if p.Has(name) {
+		*dst = get(name)
+	}
+}
+
+func (r *Role) applyIdentity(p Params) {
+	set(p, "role_type", &r.RoleType, p.String)
+	set(p, "bound_audiences", &r.BoundAudiences, p.List)
+	set(p, "bound_subject", &r.BoundSubject, p.String)
+	set(p, "bound_claims_type", &r.BoundClaimsType, p.String)
+	set(p, "user_claim", &r.UserClaim, p.String)
+	set(p, "user_claim_json_pointer", &r.UserClaimPointer, p.Bool)
+	set(p, "groups_claim", &r.GroupsClaim, p.String)
+	set(p, "claim_mappings", &r.ClaimMappings, p.KV)
+	set(p, "oidc_scopes", &r.Scopes, p.List)
+	set(p, "allowed_redirect_uris", &r.RedirectURIs, p.List)
+	set(p, "verbose_oidc_logging", &r.VerboseLogging, p.Bool)
+	set(p, "max_age", &r.MaxAge, p.Duration)
+	set(p, "expiration_leeway", &r.ExpirationLeeway, p.Duration)
+	set(p, "not_before_leeway", &r.NotBeforeLeeway, p.Duration)
+	set(p, "clock_skew_leeway", &r.ClockSkewLeeway, p.Duration)
+	set(p, "alias_metadata", &r.AliasMetadata, p.KV)
+	set(p, "callback_mode", &r.CallbackMode, p.String)
+	set(p, "oauth2_metadata", &r.OAuth2Metadata, p.List)
+	set(p, "oidc_disable_confirmation", &r.DisableConfirmation, p.Bool)
+	if p.Has("poll_interval") {
+		r.PollInterval = int(p.Int("poll_interval"))
+	}
+	if r.RoleType == "" {
+		r.RoleType = roleOIDC
+	}
+	if r.BoundClaimsType == "" {
+		r.BoundClaimsType = claimsText
+	}
+}
+
+// twin reads a parameter under its new or its old name and remembers which
+// was used. The new name wins.
+func twin[T any](r *Role, p Params, name, old string, dst *T, get func(string) T) {
+	hasNew, hasOld := p.Has(name), p.Has(old)
+	if !hasNew && !hasOld {
+		return
+	}
+	if hasNew {
+		*dst = get(name)
+	} else {
+		*dst = get(old)
+	}
+	r.Legacy = slices.DeleteFunc(r.Legacy, func(s string) bool { return s == old })
+	if hasOld {
+		r.Legacy = append(r.Legacy, old)
+		slices.Sort(r.Legacy)
+	}
+}
+
+func (r *Role) applyToken(p Params) error {
+	twin(r, p, "token_policies", "policies", &r.Policies, p.List)
+	twin(r, p, "token_ttl", "ttl", &r.TTL, p.Duration)
+	twin(r, p, "token_max_ttl", "max_ttl", &r.MaxTTL, p.Duration)
+	twin(r, p, "token_period", "period", &r.Period, p.Duration)
+	var uses int64 = int64(r.NumUses)
+	twin(r, p, "token_num_uses", "num_uses", &uses, p.Int)
+	if uses > 1<<31-1 {
+		return invalid("'token_num_uses' is too large")
+	}
+	r.NumUses = int(uses)
+	twin(r, p, "token_bound_cidrs", "bound_cidrs", &r.BoundCIDRs, p.List)
+	set(p, "token_explicit_max_ttl", &r.ExplicitMaxTTL, p.Duration)
+	set(p, "token_no_default_policy", &r.NoDefaultPolicy, p.Bool)
+	set(p, "token_strictly_bind_ip", &r.StrictlyBindIP, p.Bool)
+	if p.Has("token_type") {
+		switch t := p.String("token_type"); t {
+		case "", "default":
+			r.TokenType = ""
+		case "service", "batch":
+			r.TokenType = t
+		default:
+			return invalid("invalid 'token_type' value %q", clip(t))
+		}
+	}
+	return nil
+}
+
+// encodeClaims keeps an object's text, numbers as they were written.
+func encodeClaims(m map[string]any) (jsontext.Value, error) {
+	b, err := stdjson.Marshal(m) // knows json.Number; go-json-experiment does not
+	if err != nil {
+		return nil, fmt.Errorf("authjwt: %w", err)
+	}
+	if len(b) > maxText {
+		return nil, invalid("bound_claims is longer than %d bytes", maxText)
+	}
+	return b, nil
+}
+
+// claims returns the bound claims, nil when never set.
+func (r *Role) claims() (map[string]any, error) {
+	if len(r.BoundClaims) == 0 {
+		return nil, nil
+	}
+	v, err := jwt.ParseValue(r.BoundClaims, 64)
+	if err != nil {
+		return nil, fmt.Errorf("authjwt: stored bound claims: %w", err)
+	}
+	m, _ := v.Any().(map[string]any)
+	return m, nil
+}
+
+// spec is the role and its mount's configuration as a trust rule.
+func (r *Role) spec(name string, c *Config) (trust.Spec, error) {
+	claims, err := r.claims()
+	if err != nil {
+		return trust.Spec{}, err
+	}
+	return trust.Spec{
+		Style: trust.Login, Name: name, Issuer: c.issuer(), Audiences: r.BoundAudiences,
+		Subject: r.BoundSubject, Algorithms: c.algorithms(),
+		Times: trust.Times{
+			ExpirationLeeway: r.ExpirationLeeway, NotBeforeLeeway: r.NotBeforeLeeway, ClockSkew: r.ClockSkewLeeway,
+		},
+		BoundClaims: claims, BoundClaimsGlob: r.BoundClaimsType == claimsGlob,
+		UserClaim: r.UserClaim, UserClaimPointer: r.UserClaimPointer,
+		GroupsClaim: r.GroupsClaim, ClaimMappings: r.ClaimMappings,
+	}, nil
+}
+
+// View is the role as it is read back.
+func (r *Role) View() (map[string]any, error) {
+	claims, err := r.claims()
+	if err != nil {
+		return nil, err
+	}
+	m := map[string]any{
+		"role_type": r.RoleType, "expiration_leeway": secs(r.ExpirationLeeway),
+		"not_before_leeway": secs(r.NotBeforeLeeway), "clock_skew_leeway": secs(r.ClockSkewLeeway),
+		"bound_audiences": r.BoundAudiences, "bound_subject": r.BoundSubject,
+		"bound_claims_type": r.BoundClaimsType, "bound_claims": claims,
+		"claim_mappings": r.ClaimMappings, "user_claim": r.UserClaim,
+		"user_claim_json_pointer": r.UserClaimPointer, "groups_claim": r.GroupsClaim,
+		"allowed_redirect_uris": r.RedirectURIs, "oidc_scopes": r.Scopes,
+		"verbose_oidc_logging": r.VerboseLogging, "max_age": secs(r.MaxAge),
+		"alias_metadata":    kvNotNil(r.AliasMetadata),
+		"token_bound_cidrs": notNil(r.BoundCIDRs), "token_explicit_max_ttl": secs(r.ExplicitMaxTTL),
+		"token_max_ttl": secs(r.MaxTTL), "token_no_default_policy": r.NoDefaultPolicy,
+		"token_num_uses": r.NumUses, "token_period": secs(r.Period),
+		"token_policies": notNil(r.Policies), "token_ttl": secs(r.TTL), "token_type": tokenType(r.TokenType),
+		"token_strictly_bind_ip": r.StrictlyBindIP, "callback_mode": orDefault(r.CallbackMode, "client"),
+		"poll_interval": r.PollInterval, "oauth2_metadata": r.OAuth2Metadata,
+		"oidc_disable_confirmation": r.DisableConfirmation, "token_policies_template_claims": false,
+	}
+	r.echoLegacy(m)
+	return m, nil
+}
+
+// echoLegacy adds the old names that were used, where they hold something.
+func (r *Role) echoLegacy(m map[string]any) {
+	for _, old := range r.Legacy {
+		switch {
+		case old == "policies" && len(r.Policies) > 0:
+			m[old] = r.Policies
+		case old == "ttl" && r.TTL > 0:
+			m[old] = secs(r.TTL)
+		case old == "max_ttl" && r.MaxTTL > 0:
+			m[old] = secs(r.MaxTTL)
+		case old == "period" && r.Period > 0:
+			m[old] = secs(r.Period)
+		case old == "num_uses" && r.NumUses > 0:
+			m[old] = r.NumUses
+		case old == "bound_cidrs" && len(r.BoundCIDRs) > 0:
+			m[old] = r.BoundCIDRs
+		}
+	}
+}
+
+func secs(d time.Duration) int64 { return int64(d / time.Second) }
+
+func tokenType(t string) string { return orDefault(t, "default") }
+
+func orDefault(s, d string) string {
+	if s == "" {
+		return d
+	}
+	return s
+}
+
+func kvNotNil(m map[string]string) map[string]string {
+	if m == nil {
+		return map[string]string{}
+	}
+	return m
+}
+
+func (r *Role) clone() *Role {
+	c := *r
+	c.ClaimMappings, c.AliasMetadata = maps.Clone(r.ClaimMappings), maps.Clone(r.AliasMetadata)
+	c.Legacy = slices.Clone(r.Legacy)
+	return &c
+}
+
+// fitsName reports whether name can name a role: letters, digits and "_" at
+// both ends, "-" and "." allowed inside.
+func fitsName(name string) bool {
+	if name == "" || len(name) > 256 {
+		return false
+	}
+	word := func(c byte) bool {
+		return c == '_' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+	}
+	if !word(name[0]) || !word(name[len(name)-1]) {
+		return false
+	}
+	return strings.IndexFunc(name, func(c rune) bool {
+		return c > 0x7f || !word(byte(c)) && c != '-' && c != '.'
+	}) < 0
+}

@@ -1,0 +1,139 @@
+package authjwt
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/jotgate/jotgate/internal/fault"
+	"github.com/jotgate/jotgate/internal/session"
+	"github.com/jotgate/jotgate/internal/trust"
+)
+
+// check makes the write-time checks in the reference's order. p are the
+// parameters of the write, for the rules that look at what was given.
+func (r *Role) check(name string, p Params, m Mount, c *Config) error {
+	if r.RoleType != roleJWT && r.RoleType != roleOIDC {
+		return invalid("invalid 'role_type': %s", clip(r.RoleType))
+	}
+	if err := r.checkToken(m); err != nil {
+		return err
+	}
+	if r.BoundClaimsType != claimsText && r.BoundClaimsType != claimsGlob {
+		return invalid("invalid 'bound_claims_type': %s", clip(r.BoundClaimsType))
+	}
+	if err := r.checkSize(); err != nil {
+		return err
+	}
+	if err := r.compiles(name, c); err != nil {
+		return err
+	}
+	switch {
+	case r.UserClaim == "":
+		return invalid("a user claim must be defined on the role")
+	case r.RoleType == roleOIDC && len(r.RedirectURIs) == 0:
+		return invalid("'allowed_redirect_uris' must be set if 'role_type' is 'oidc' or unspecified.")
+	case r.RoleType == roleJWT && !r.bounded():
+		return invalid("must have at least one bound constraint when creating/updating a role")
+	case (p.Has("ttl") || p.Has("max_ttl")) && r.MaxTTL > 0 && r.TTL > r.MaxTTL:
+		return invalid("ttl should not be greater than max ttl")
+	}
+	return nil
+}
+
+func (r *Role) bounded() bool {
+	return len(r.BoundAudiences) > 0 || r.BoundSubject != "" || len(r.BoundClaims) > len("{}") || len(r.BoundCIDRs) > 0
+}
+
+func (r *Role) checkToken(m Mount) error {
+	switch {
+	case r.MaxTTL > 0 && r.TTL > r.MaxTTL:
+		return invalid("'token_ttl' cannot be greater than 'token_max_ttl'")
+	case r.NumUses < 0:
+		return invalid("'token_num_uses' cannot be negative")
+	case r.TokenType == "batch" && r.Period != 0:
+		return invalid("'token_type' cannot be 'batch' or 'default_batch' when set to generate periodic tokens")
+	case r.TokenType == "batch" && r.NumUses != 0:
+		return invalid("'token_type' cannot be 'batch' or 'default_batch' when set to generate tokens with limited use count")
+	case r.StrictlyBindIP && len(r.BoundCIDRs) > 0:
+		return invalid("'token_strictly_bind_ip' conflicts with 'token_bound_cidrs'; set only one")
+	}
+	cidrs, err := session.ParseCIDRs(r.BoundCIDRs)
+	if err != nil {
+		return err
+	}
+	r.BoundCIDRs = cidrs
+	if err := session.CheckLoginPolicies(r.Policies); err != nil {
+		return err
+	}
+	if r.Period > m.MaxTTL {
+		return invalid(`'period' of '"%s"' is greater than the backend's maximum lease TTL of '"%s"'`, r.Period, m.MaxTTL)
+	}
+	return nil
+}
+
+func (r *Role) checkSize() error {
+	for _, l := range [][]string{r.BoundAudiences, r.Policies, r.Scopes, r.RedirectURIs, r.BoundCIDRs, r.OAuth2Metadata} {
+		if len(l) > maxRoleValues {
+			return invalid("a list of the role has more than %d values", maxRoleValues)
+		}
+		for _, s := range l {
+			if len(s) > maxText {
+				return invalid("a value of the role is longer than %d bytes", maxText)
+			}
+		}
+	}
+	for _, s := range []string{r.BoundSubject, r.UserClaim, r.GroupsClaim} {
+		if len(s) > maxText {
+			return invalid("a value of the role is longer than %d bytes", maxText)
+		}
+	}
+	if len(r.ClaimMappings) > maxRoleValues || len(r.AliasMetadata) > maxRoleValues {
+		return invalid("a map of the role has more than %d entries", maxRoleValues)
+	}
+	return nil
+}
+
+// compiles reports the first problem of the role as a trust rule, apart from a
+// missing user claim, which has its own place in the order.
+func (r *Role) compiles(name string, c *Config) error {
+	if c == nil {
+		c = &Config{}
+	}
+	tmp := *r
+	if tmp.UserClaim == "" {
+		tmp.UserClaim = "sub"
+	}
+	spec, err := tmp.spec(name, c)
+	if err != nil {
+		return err
+	}
+	if _, err = trust.Compile(spec); err != nil {
+		return fault.Wrap(fault.Invalid, err, fault.PublicText(err))
+	}
+	return nil
+}
+
+// warnings says what is allowed but rarely meant.
+func (r *Role) warnings(m Mount, known func(policy string) bool) []string {
+	var out []string
+	if r.MaxTTL > m.MaxTTL {
+		out = append(out, "token max ttl is greater than the system or backend mount's maximum TTL value; issued tokens' max TTL value will be truncated")
+	}
+	if r.RoleType == roleJWT && len(r.BoundAudiences) == 0 {
+		out = append(out, "the role has no bound_audiences: it refuses every token that names an audience (aud)")
+	}
+	if r.BoundClaimsType == claimsText && strings.Contains(string(r.BoundClaims), "*") {
+		out = append(out, `bound_claims contains "*", which is compared literally: set bound_claims_type to "glob" if it is meant as a pattern`)
+	}
+	if r.VerboseLogging {
+		out = append(out, "verbose_oidc_logging has no effect: this server never logs tokens or claims")
+	}
+	if known != nil {
+		for _, p := range session.SanitizePolicies(r.Policies, false) {
+			if !known(p) {
+				out = append(out, fmt.Sprintf("Policy %q does not exist", p))
+			}
+		}
+	}
+	return out
+}
