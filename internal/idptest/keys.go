@@ -151,6 +151,9 @@ func (k *Key) Token(t testing.TB, claims map[string]any) string {
 // by the key's own algorithm, whatever the header says.
 func (k *Key) TokenWith(t testing.TB, header, claims map[string]any) string {
 	t.Helper()
+	if claims == nil {
+		claims = map[string]any{}
+	}
 	h, err := json.Marshal(header)
 	if err != nil {
 		t.Fatalf("idptest: %v", err)

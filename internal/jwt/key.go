@@ -106,6 +106,9 @@ func ParsePEM(data []byte) (*Key, error) {
 }
 
 func (k *Key) setRSA(p *rsa.PublicKey) error {
+	if p == nil || p.N == nil {
+		return refuse(ErrKey, "the RSA key is empty")
+	}
 	switch bits := p.N.BitLen(); {
 	case bits < minRSABits:
 		return refuse(ErrKey, "the RSA key is shorter than 2048 bits")
@@ -124,6 +127,9 @@ func (k *Key) setRSA(p *rsa.PublicKey) error {
 }
 
 func (k *Key) setEC(p *ecdsa.PublicKey) error {
+	if p == nil || p.Curve == nil {
+		return refuse(ErrKey, "the EC key is empty")
+	}
 	// Bytes fails for a point off the curve and for the point at infinity.
 	if _, err := p.Bytes(); err != nil {
 		return refuse(ErrKey, "the EC key is not a point on its curve")

@@ -89,12 +89,10 @@ func (k *Key) verify(alg Algorithm, signed, sig []byte) bool {
 		return ecdsa.Verify(k.ec, info.digest(signed), r, s)
 	case edwards:
 		return ed25519.Verify(k.ed, signed, sig)
-	case hmacSecret:
-		mac := hmac.New(info.hash.New, k.secret)
-		mac.Write(signed)
-		return subtle.ConstantTimeCompare(mac.Sum(nil), sig) == 1
 	}
-	return false
+	mac := hmac.New(info.hash.New, k.secret)
+	mac.Write(signed)
+	return subtle.ConstantTimeCompare(mac.Sum(nil), sig) == 1
 }
 
 func (a algorithmInfo) digest(data []byte) []byte {
