@@ -8,6 +8,7 @@ var (
 	systemBackend = NewBackend("system endpoints used for control, policy and debugging",
 		sysMountRows,
 		sysPolicyRows,
+		sysInternalRows,
 	)
 	tokenBackend     = NewBackend("token based credentials")
 	jwtBackend       = NewBackend("login with a JSON Web Token (RFC 7519) of a trusted issuer", jwtRows)

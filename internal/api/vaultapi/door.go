@@ -24,6 +24,7 @@ type Door struct {
 	info   Info
 	log    *slog.Logger
 	now    func() time.Time
+	moves  moves
 }
 
 // Options of New.

@@ -27,6 +27,11 @@ type Runtime struct {
 	Wrapper     Wrapper          // nil: response wrapping answers an error
 	Now         func() time.Time // nil means time.Now
 
+	// Disabled removes what lived below a mount that is gone: tokens and data.
+	Disabled func(ctx context.Context, e *mount.Entry) error
+	// Moved lets tokens and engines follow a mount to its new path; may be nil.
+	Moved func(ctx context.Context, from, to *mount.Entry) error
+
 	ClusterName string
 	ClusterID   string
 }
