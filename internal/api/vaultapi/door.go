@@ -12,6 +12,7 @@ import (
 	"github.com/jotgate/jotgate/internal/api/route"
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/gate"
+	"github.com/jotgate/jotgate/internal/session"
 )
 
 // requestTime bounds one request, as in the reference.
@@ -249,14 +250,11 @@ func (c *Call) encode(ctx context.Context, r *Reply) ([]byte, error) {
 	if err != nil || c.WrapTTL == 0 || r.wrap != nil || r.status() >= 400 {
 		return body, err
 	}
-	if c.Runtime.Wrapper == nil {
-		return nil, fault.New(fault.Invalid, "response wrapping is not available")
-	}
 	accessor := ""
 	if r.Auth != nil {
 		accessor = r.Auth.Accessor
 	}
-	wr, err := c.Runtime.Wrapper.Wrap(ctx, body, c.WrapTTL, c.Path, accessor)
+	wr, err := c.Runtime.Sessions.Wrap(ctx, session.WrapOptions{Body: body, TTL: c.WrapTTL, Path: c.Path, WrappedAccessor: accessor})
 	if err != nil {
 		return nil, err
 	}

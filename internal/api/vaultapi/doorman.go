@@ -25,7 +25,7 @@ func (d doorman) Authenticate(ctx context.Context, r *gate.Request) (*principal.
 		return nil, errDenied
 	}
 	r.Credential = audit.Secret(c.Token)
-	p, err := c.Runtime.Tokens.Authenticate(ctx, c.Token, r.Remote.Addr().Unmap())
+	p, err := c.Runtime.Sessions.Authenticate(ctx, c.Token, r.Remote.Addr().Unmap())
 	if err != nil {
 		return nil, err
 	}

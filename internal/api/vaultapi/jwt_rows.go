@@ -165,7 +165,7 @@ func jwtRoleExists(ctx context.Context, c *Call) (bool, error) {
 }
 
 func jwtWriteRole(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
-	known := func(name string) bool { return c.Runtime.PolicyStore.Has(name) }
+	known := func(name string) bool { return c.Runtime.Policies.Has(name) }
 	return written(c.Runtime.JWT.WriteRole(ctx, jwtMount(c.Mount), c.Param("name"), c, known))
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/jotgate/jotgate/internal/audit"
+	"github.com/jotgate/jotgate/internal/session"
 )
 
 // Reply is what a handler answers. A nil Reply is 204 without a body.
@@ -36,7 +37,7 @@ type Reply struct {
 	// ClearKeys are keys of Data that the audit log shows in clear.
 	ClearKeys []string
 
-	wrap *Wrapping
+	wrap *session.Wrapped
 }
 
 // Auth is a client token that an answer hands out.
@@ -111,7 +112,7 @@ func (r *Reply) envelope(requestID string) ([]byte, error) {
 		return nil, err
 	}
 	b = append(b, `,"wrap_info":`...)
-	b = r.wrap.append(b)
+	b = appendWrap(b, r.wrap)
 	b = append(b, `,"warnings":`...)
 	if len(r.Warnings) == 0 {
 		b = append(b, "null"...)
@@ -151,7 +152,7 @@ func (r *Reply) appendTop(b []byte) ([]byte, error) {
 	return append(b, t[1:len(t)-1]...), nil
 }
 
-func (w *Wrapping) append(b []byte) []byte {
+func appendWrap(b []byte, w *session.Wrapped) []byte {
 	if w == nil {
 		return append(b, "null"...)
 	}
@@ -162,9 +163,9 @@ func (w *Wrapping) append(b []byte) []byte {
 	b = append(b, `,"ttl":`...)
 	b = strconv.AppendInt(b, Secs(w.TTL), 10)
 	b = append(b, `,"creation_time":`...)
-	b = appendString(b, w.CreationTime.UTC().Format(time.RFC3339Nano))
+	b = appendString(b, w.Created.UTC().Format(time.RFC3339Nano))
 	b = append(b, `,"creation_path":`...)
-	b = appendString(b, w.CreationPath)
+	b = appendString(b, w.Path)
 	if w.WrappedAccessor != "" {
 		b = append(b, `,"wrapped_accessor":`...)
 		b = appendString(b, w.WrappedAccessor)
@@ -240,7 +241,7 @@ func (r *Reply) part(status int) *audit.ResponsePart {
 		p.Wrap = &audit.WrapInfo{
 			Token: audit.Secret(w.Token), Accessor: audit.Secret(w.Accessor),
 			WrappedAccessor: audit.Secret(w.WrappedAccessor), TTL: w.TTL,
-			CreationTime: w.CreationTime, CreationPath: w.CreationPath,
+			CreationTime: w.Created, CreationPath: w.Path,
 		}
 	}
 	return p

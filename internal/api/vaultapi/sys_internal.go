@@ -31,7 +31,7 @@ func (c *Call) callerRules(ctx context.Context) (*acl.ACL, error) {
 		return nil, nil
 	}
 	c.Request.Credential = audit.Secret(c.Token)
-	p, err := c.Runtime.Tokens.Authenticate(ctx, c.Token, c.Request.Remote.Addr().Unmap())
+	p, err := c.Runtime.Sessions.Authenticate(ctx, c.Token, c.Request.Remote.Addr().Unmap())
 	if err != nil {
 		return nil, err
 	}

@@ -39,19 +39,19 @@ var sysPolicyRows = []Row{
 }
 
 func listPolicies(_ context.Context, c *Call, _ gate.Pass) (*Reply, error) {
-	names := c.Runtime.PolicyStore.List()
+	names := c.Runtime.Policies.List()
 	return &Reply{Data: map[string]any{"keys": names}}, nil
 }
 
 func listOldPolicies(_ context.Context, c *Call, _ gate.Pass) (*Reply, error) {
-	names := c.Runtime.PolicyStore.List()
+	names := c.Runtime.Policies.List()
 	return &Reply{Data: map[string]any{"keys": names, "policies": names}, Doubled: true}, nil
 }
 
 // readPolicy reads a policy whose text stands under key.
 func readPolicy(key string) Handler {
 	return func(_ context.Context, c *Call, _ gate.Pass) (*Reply, error) {
-		p, ok := c.Runtime.PolicyStore.Get(c.Param("name"))
+		p, ok := c.Runtime.Policies.Get(c.Param("name"))
 		if !ok {
 			return nil, errNotFound
 		}
@@ -79,7 +79,7 @@ func writePolicy(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
 		text = string(b)
 	}
 	name := c.Param("name")
-	kept, err := c.Runtime.PolicyStore.Put(ctx, name, text)
+	kept, err := c.Runtime.Policies.Put(ctx, name, text)
 	if err != nil {
 		return nil, err
 	}
@@ -90,5 +90,5 @@ func writePolicy(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
 }
 
 func deletePolicy(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
-	return nil, c.Runtime.PolicyStore.Delete(ctx, c.Param("name"))
+	return nil, c.Runtime.Policies.Delete(ctx, c.Param("name"))
 }
