@@ -1,0 +1,183 @@
+package pvaultapi
+
+import (
+	"context"
+	"strings"
+
+	"github.com/jotgate/jotgate/internal/engine/objects"
+)
+
+// wantsSchema says whether the answer is PVSchema: the parameter format wins
+// over the Accept header.
+func (c *call) wantsSchema() bool {
+	if f := c.query.get("format"); f != "" {
+		return f == "pvschema"
+	}
+	return strings.Contains(c.http.Header.Get("Accept"), mediaSchema)
+}
+
+// collectionBody reads a collection in either form.
+func (c *call) collectionBody() (objects.Collection, error) {
+	var in objects.Collection
+	m, err := c.mediaType()
+	if err != nil {
+		return in, err
+	}
+	b, err := c.body()
+	if err != nil {
+		return in, err
+	}
+	schema := m == mediaSchema
+	if f := c.query.get("format"); f != "" {
+		schema = f == "pvschema"
+	}
+	if schema {
+		return objects.ParseSchema(b)
+	}
+	return in, decodeJSON(b, &in)
+}
+
+// showCollections answers in the form that the caller wants.
+func (c *call) showCollections(one bool, cs ...objects.Collection) (reply, error) {
+	if c.wantsSchema() {
+		return reply{media: mediaSchema, body: objects.FormatSchema(cs...)}, nil
+	}
+	if one {
+		return encode(cs[0])
+	}
+	if cs == nil {
+		cs = []objects.Collection{}
+	}
+	return encode(cs)
+}
+
+func listCollections(ctx context.Context, c *call) (reply, error) {
+	cs, err := c.door.o.Objects.Collections(ctx, c.pass, c.query.option("show_builtins"))
+	if err != nil {
+		return reply{}, err
+	}
+	return c.showCollections(false, cs...)
+}
+
+func getCollection(ctx context.Context, c *call) (reply, error) {
+	out, err := c.door.o.Objects.Collection(ctx, c.pass, c.params.Get("collection"), c.query.option("show_builtins"))
+	if err != nil {
+		return reply{}, err
+	}
+	return c.showCollections(true, out)
+}
+
+func addCollection(ctx context.Context, c *call) (reply, error) {
+	in, err := c.collectionBody()
+	if err != nil {
+		return reply{}, err
+	}
+	out, err := c.door.o.Objects.AddCollection(ctx, c.pass, in, c.query.option("show_builtins"))
+	if err != nil {
+		return reply{}, err
+	}
+	return c.showCollections(true, out)
+}
+
+func updateCollection(ctx context.Context, c *call) (reply, error) {
+	in, err := c.collectionBody()
+	if err != nil {
+		return reply{}, err
+	}
+	out, err := c.door.o.Objects.UpdateCollection(ctx, c.pass, c.params.Get("collection"), in, c.query.option("show_builtins"))
+	if err != nil {
+		return reply{}, err
+	}
+	return c.showCollections(true, out)
+}
+
+func deleteCollection(ctx context.Context, c *call) (reply, error) {
+	return reply{}, c.door.o.Objects.DeleteCollection(ctx, c.pass, c.params.Get("collection"))
+}
+
+func listProperties(ctx context.Context, c *call) (reply, error) {
+	out, err := c.door.o.Objects.Properties(ctx, c.pass, c.params.Get("collection"), c.query.option("show_builtins"))
+	if err != nil {
+		return reply{}, err
+	}
+	return encode(out)
+}
+
+func getProperty(ctx context.Context, c *call) (reply, error) {
+	out, err := c.door.o.Objects.Property(ctx, c.pass, c.params.Get("collection"), c.params.Get("property"))
+	if err != nil {
+		return reply{}, err
+	}
+	return encode(out)
+}
+
+func addProperty(ctx context.Context, c *call) (reply, error) {
+	var in objects.Property
+	if err := c.decode(&in); err != nil {
+		return reply{}, err
+	}
+	out, err := c.door.o.Objects.AddProperty(ctx, c.pass, c.params.Get("collection"), c.params.Get("property"), in)
+	if err != nil {
+		return reply{}, err
+	}
+	return encode(out)
+}
+
+func updateProperty(ctx context.Context, c *call) (reply, error) {
+	var in objects.PropertyChange
+	if err := c.decode(&in); err != nil {
+		return reply{}, err
+	}
+	out, err := c.door.o.Objects.UpdateProperty(ctx, c.pass, c.params.Get("collection"), c.params.Get("property"), in)
+	if err != nil {
+		return reply{}, err
+	}
+	return encode(out)
+}
+
+func deleteProperty(ctx context.Context, c *call) (reply, error) {
+	return reply{}, c.door.o.Objects.DeleteProperty(ctx, c.pass, c.params.Get("collection"), c.params.Get("property"))
+}
+
+func listTypes(ctx context.Context, c *call) (reply, error) {
+	out, err := c.door.o.Objects.Types(ctx, c.pass, c.query.option("show_builtins"))
+	if err != nil {
+		return reply{}, err
+	}
+	if c.query.get("bundle") != "" {
+		out = []objects.DataType{} // there are no bundles
+	}
+	return encode(out)
+}
+
+func getType(ctx context.Context, c *call) (reply, error) {
+	out, err := c.door.o.Objects.Type(ctx, c.pass, c.params.Get("type"))
+	if err != nil {
+		return reply{}, err
+	}
+	return encode(out)
+}
+
+func addType(ctx context.Context, c *call) (reply, error) {
+	var in struct {
+		objects.DataType
+		Validator  string `json:"validator,omitzero"`
+		Normalizer string `json:"normalizer,omitzero"`
+		Default    string `json:"default_transformer,omitzero"`
+	}
+	if err := c.decode(&in); err != nil {
+		return reply{}, err
+	}
+	if in.Validator != "" || in.Normalizer != "" || in.Default != "" || len(in.Transformers) > 0 {
+		return reply{}, notOffered("Functions of a data type need custom JavaScript, which is not implemented.")
+	}
+	out, err := c.door.o.Objects.AddType(ctx, c.pass, in.DataType)
+	if err != nil {
+		return reply{}, err
+	}
+	return encode(out)
+}
+
+func deleteType(ctx context.Context, c *call) (reply, error) {
+	return reply{}, c.door.o.Objects.DeleteType(ctx, c.pass, c.params.Get("type"))
+}
