@@ -1,0 +1,332 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/jotgate/jotgate/internal/storage"
+	"github.com/jotgate/jotgate/internal/storage/driver"
+)
+
+const (
+	beginView   = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+	beginUpdate = "BEGIN ISOLATION LEVEL SERIALIZABLE"
+
+	selectOne = "SELECT v FROM jotgate_kv WHERE k = $1 AND (expires IS NULL OR expires > $2)"
+
+	// Three bounds: greater than after, not less than the prefix, less than
+	// what follows the prefix. The last is left out where nothing follows.
+	selectRange = "SELECT k, v FROM jotgate_kv WHERE k > $1 AND k >= $2 AND k < $3 AND (expires IS NULL OR expires > $4) ORDER BY k LIMIT $5"
+	selectRest  = "SELECT k, v FROM jotgate_kv WHERE k > $1 AND k >= $2 AND (expires IS NULL OR expires > $3) ORDER BY k LIMIT $4"
+
+	upsert = "INSERT INTO jotgate_kv (k, v, expires) VALUES ($1, $2, $3) ON CONFLICT (k) DO UPDATE SET v = excluded.v, expires = excluded.expires"
+	remove = "DELETE FROM jotgate_kv WHERE k = $1"
+
+	commit   = "COMMIT"
+	rollback = "ROLLBACK"
+)
+
+func limitSQL(milliseconds int64) string {
+	ms := strconv.FormatInt(milliseconds, 10)
+	return "SET idle_in_transaction_session_timeout = " + ms + "; SET statement_timeout = " + ms
+}
+
+// finishTime bounds the end of a transaction, which is done whether or not
+// its caller is still there.
+const finishTime = 5 * time.Second
+
+var errEnded = errors.New("storage: transaction used after its function returned")
+
+// tx implements storage.ReadTx and storage.Tx. It takes a connection and
+// begins with the first read; writes stay in buf until the commit.
+type tx struct {
+	store    *Store
+	ctx      context.Context //nolint:containedctx // the transaction's own, for its methods
+	begin    string
+	now      time.Time
+	writable bool
+	ended    bool
+	retries  int // how often the first read may move to another connection
+
+	conn  *pgxpool.Conn
+	begun bool
+	err   error // the first failure that was not ErrNotFound or a limit
+	buf   driver.Buffer
+}
+
+// Now implements storage.ReadTx.
+func (t *tx) Now() time.Time { return t.now }
+
+func (t *tx) nowNS() int64 { return driver.Expiry(t.now) }
+
+// Get implements storage.ReadTx.
+func (t *tx) Get(key []byte) ([]byte, error) {
+	if t.ended {
+		return nil, errEnded
+	}
+	if err := driver.CheckKey(key); err != nil {
+		return nil, err
+	}
+	if w, ok := t.buf.Get(key); ok {
+		if w.Deleted || driver.Expired(w.Expires, t.nowNS()) {
+			return nil, storage.ErrNotFound
+		}
+		return bytes.Clone(w.Value), nil
+	}
+	var value []byte
+	found := false
+	err := t.read(func(rows pgx.Rows) error {
+		found = true
+		return rows.Scan(&value)
+	}, selectOne, key, t.nowNS())
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, storage.ErrNotFound
+	}
+	return value, nil
+}
+
+// Scan implements storage.ReadTx.
+func (t *tx) Scan(prefix, after []byte, limit int) ([]storage.Item, error) {
+	if t.ended {
+		return nil, errEnded
+	}
+	if limit <= 0 {
+		return nil, fmt.Errorf("storage: scan with limit %d", limit)
+	}
+	return t.buf.Scan(prefix, after, limit, t.nowNS(), func(after []byte, limit int) ([]storage.Item, error) {
+		return t.scan(prefix, after, limit)
+	})
+}
+
+func (t *tx) scan(prefix, after []byte, limit int) ([]storage.Item, error) {
+	if prefix == nil {
+		prefix = []byte{} // nil would be NULL
+	}
+	if after == nil {
+		after = []byte{}
+	}
+	sql, args := selectRest, []any{after, prefix, t.nowNS(), limit}
+	if end := driver.PrefixEnd(prefix); end != nil {
+		sql, args = selectRange, []any{after, prefix, end, t.nowNS(), limit}
+	}
+	var items []storage.Item
+	err := t.read(func(rows pgx.Rows) error {
+		var item storage.Item
+		err := rows.Scan(&item.Key, &item.Value)
+		items = append(items, item)
+		return err
+	}, sql, args...)
+	return items, err
+}
+
+// read runs a query, in one round trip with BEGIN if it is the first, and
+// calls each for every row.
+func (t *tx) read(each func(pgx.Rows) error, sql string, args ...any) error {
+	if t.err != nil {
+		return t.err
+	}
+	for {
+		first := !t.begun
+		err := t.readOnce(each, sql, args...)
+		if err == nil {
+			return nil
+		}
+		if first && t.retries > 0 && t.ctx.Err() == nil && (broken(err) || retryable(err)) {
+			t.retries--
+			t.rollback()
+			continue
+		}
+		t.err = err
+		return err
+	}
+}
+
+func (t *tx) readOnce(each func(pgx.Rows) error, sql string, args ...any) error {
+	if t.begun {
+		rows, err := t.conn.Query(t.ctx, sql, args...)
+		return collect(rows, err, each)
+	}
+	if err := t.connect(); err != nil {
+		return err
+	}
+	var batch pgx.Batch
+	batch.Queue(t.begin)
+	batch.Queue(sql, args...)
+	t.begun = true
+	results := t.conn.SendBatch(t.ctx, &batch)
+	_, err := results.Exec()
+	if err == nil {
+		var rows pgx.Rows
+		rows, err = results.Query()
+		err = collect(rows, err, each)
+	}
+	return errors.Join(err, results.Close())
+}
+
+func collect(rows pgx.Rows, err error, each func(pgx.Rows) error) error {
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := each(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+func (t *tx) connect() (err error) {
+	if t.conn == nil {
+		t.conn, err = t.store.pool.Acquire(t.ctx)
+	}
+	return err
+}
+
+// Put implements storage.Tx.
+func (t *tx) Put(key, value []byte, expires time.Time) error {
+	if err := t.mayWrite(); err != nil {
+		return err
+	}
+	if err := driver.CheckPut(key, value); err != nil {
+		return err
+	}
+	t.buf.Put(key, value, driver.Expiry(expires))
+	return nil
+}
+
+// Delete implements storage.Tx.
+func (t *tx) Delete(key []byte) error {
+	if err := t.mayWrite(); err != nil {
+		return err
+	}
+	if err := driver.CheckKey(key); err != nil {
+		return err
+	}
+	t.buf.Delete(key)
+	return nil
+}
+
+func (t *tx) mayWrite() error {
+	switch {
+	case t.ended:
+		return errEnded
+	case !t.writable:
+		return storage.ErrReadOnly
+	}
+	return t.err
+}
+
+// rollback ends what is open and gives the connection back. One that does not
+// answer is closed, which rolls back too.
+func (t *tx) rollback() {
+	conn, begun := t.conn, t.begun
+	t.conn, t.begun = nil, false
+	if conn == nil {
+		return
+	}
+	defer conn.Release() // the pool drops a connection that is closed
+	if !begun || conn.Conn().IsClosed() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), finishTime)
+	defer cancel()
+	if _, err := conn.Exec(ctx, rollback); err != nil {
+		_ = conn.Conn().Close(ctx)
+	}
+}
+
+// commit sends the writes with the note of what they change and COMMIT, in one
+// round trip. again is true when nothing was kept and another attempt may go
+// better.
+func (t *tx) commit() (again bool, err error) {
+	if t.buf.Len() == 0 {
+		return t.commitReads()
+	}
+	if err := t.connect(); err != nil {
+		return broken(err) && t.ctx.Err() == nil, err
+	}
+	// From here on the outcome matters more than the caller's patience.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), t.store.timeout)
+	defer cancel()
+	j := t.store.journal.Load()
+	entry := j.open(t.buf.Keys())
+	err = t.send(ctx, entry)
+	switch {
+	case err == nil:
+		j.decide(entry)
+		t.store.watchers.Changed(entry.keys())
+		return false, nil
+	case !inDoubt(err):
+		j.decide(entry)
+		return retryable(err), err
+	}
+	t.rollback()
+	kept, known := t.store.inquire(ctx, entry)
+	switch {
+	case !known:
+		return false, fmt.Errorf("%w: the outcome of a commit is unknown: %w", storage.ErrUnavailable, err)
+	case kept:
+		t.store.watchers.Changed(entry.keys())
+		return false, nil
+	}
+	return true, err
+}
+
+// commitReads ends a transaction that only read: whether what it read was
+// serializable is known only then.
+func (t *tx) commitReads() (again bool, err error) {
+	if !t.begun {
+		return false, nil
+	}
+	t.begun = false
+	if _, err = t.conn.Exec(t.ctx, commit); err != nil {
+		t.begun = true
+		return retryable(err) || broken(err) && t.ctx.Err() == nil, err
+	}
+	return false, nil
+}
+
+func (t *tx) send(ctx context.Context, e *entry) error {
+	var batch pgx.Batch
+	if !t.begun {
+		batch.Queue(t.begin)
+	}
+	_ = t.buf.Each(func(key string, w driver.Write) error {
+		switch {
+		case w.Deleted || driver.Expired(w.Expires, t.nowNS()):
+			batch.Queue(remove, []byte(key))
+		case w.Expires == driver.Never:
+			batch.Queue(upsert, []byte(key), w.Value, nil)
+		default:
+			batch.Queue(upsert, []byte(key), w.Value, w.Expires)
+		}
+		return nil
+	})
+	batch.Queue(insertChange, e.node, e.seq, e.low, e.packed)
+	batch.Queue(commit)
+	t.begun = true
+	results := t.conn.SendBatch(ctx, &batch)
+	var err error
+	for range batch.Len() {
+		if _, err = results.Exec(); err != nil {
+			break
+		}
+	}
+	err = errors.Join(err, results.Close())
+	if err == nil {
+		t.begun = false
+		return nil
+	}
+	return nodeGone(err)
+}
