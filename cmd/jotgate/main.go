@@ -16,5 +16,6 @@ import (
 
 func main() {
 	env := cli.System("jotgate")
-	os.Exit(cli.Run(env, newRoot(env), os.Args[1:]))
+	root := newRoot(env)
+	os.Exit(cli.Run(env, root, cli.NormalizeFlags(root, os.Args[1:])))
 }

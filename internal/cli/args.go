@@ -15,6 +15,9 @@ import (
 // It walks the command tree along with the arguments, because only the flag's
 // definition says whether the next argument is its value.
 func NormalizeFlags(root *cobra.Command, args []string) []string {
+	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
+		return args // a shell asks for completions: its words are unfinished
+	}
 	out := make([]string, 0, len(args))
 	cmd := root
 	descending := true

@@ -18,7 +18,7 @@ func Run(env *Env, root *cobra.Command, args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	Prepare(env, root)
-	root.SetArgs(NormalizeFlags(root, args))
+	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		err = Failf("interrupted")
