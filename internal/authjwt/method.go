@@ -178,14 +178,14 @@ func get(tx storage.ReadTx, key []byte, v any) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("authjwt: %w", err)
 	}
-	if err := json.Unmarshal(b, v); err != nil {
+	if err := json.Unmarshal(b, v, codec); err != nil {
 		return false, fmt.Errorf("authjwt: %s cannot be read: %w", key, err)
 	}
 	return true, nil
 }
 
 func put(tx storage.Tx, key []byte, v any) error {
-	b, err := json.Marshal(v, json.Deterministic(true))
+	b, err := json.Marshal(v, codec)
 	if err != nil {
 		return fmt.Errorf("authjwt: %w", err)
 	}

@@ -39,17 +39,17 @@ type Role struct {
 	Scopes           []string          `json:"oidc_scopes,omitzero"`
 	RedirectURIs     []string          `json:"allowed_redirect_uris,omitzero"`
 	VerboseLogging   bool              `json:"verbose_oidc_logging,omitzero"`
-	MaxAge           time.Duration     `json:"max_age,omitzero,format:nano"`
-	ExpirationLeeway time.Duration     `json:"expiration_leeway,omitzero,format:nano"`
-	NotBeforeLeeway  time.Duration     `json:"not_before_leeway,omitzero,format:nano"`
-	ClockSkewLeeway  time.Duration     `json:"clock_skew_leeway,omitzero,format:nano"`
+	MaxAge           time.Duration     `json:"max_age,omitzero"`
+	ExpirationLeeway time.Duration     `json:"expiration_leeway,omitzero"`
+	NotBeforeLeeway  time.Duration     `json:"not_before_leeway,omitzero"`
+	ClockSkewLeeway  time.Duration     `json:"clock_skew_leeway,omitzero"`
 	AliasMetadata    map[string]string `json:"alias_metadata,omitzero"`
 
 	Policies        []string      `json:"token_policies,omitzero"`
-	TTL             time.Duration `json:"token_ttl,omitzero,format:nano"`
-	MaxTTL          time.Duration `json:"token_max_ttl,omitzero,format:nano"`
-	ExplicitMaxTTL  time.Duration `json:"token_explicit_max_ttl,omitzero,format:nano"`
-	Period          time.Duration `json:"token_period,omitzero,format:nano"`
+	TTL             time.Duration `json:"token_ttl,omitzero"`
+	MaxTTL          time.Duration `json:"token_max_ttl,omitzero"`
+	ExplicitMaxTTL  time.Duration `json:"token_explicit_max_ttl,omitzero"`
+	Period          time.Duration `json:"token_period,omitzero"`
 	NoDefaultPolicy bool          `json:"token_no_default_policy,omitzero"`
 	NumUses         int           `json:"token_num_uses,omitzero"`
 	BoundCIDRs      []string      `json:"token_bound_cidrs,omitzero"`

@@ -41,8 +41,8 @@ const (
 
 // Config is what `tune` changes. The zero value of each field means "not set".
 type Config struct {
-	DefaultLeaseTTL           time.Duration     `json:"default_lease_ttl,omitzero,format:nano"`
-	MaxLeaseTTL               time.Duration     `json:"max_lease_ttl,omitzero,format:nano"`
+	DefaultLeaseTTL           time.Duration     `json:"default_lease_ttl,omitzero"`
+	MaxLeaseTTL               time.Duration     `json:"max_lease_ttl,omitzero"`
 	ForceNoCache              bool              `json:"force_no_cache,omitzero"`
 	TokenType                 string            `json:"token_type,omitzero"`
 	ListingVisibility         string            `json:"listing_visibility,omitzero"`

@@ -249,7 +249,7 @@ func load(tx storage.ReadTx) (*Table, error) {
 	entries := make([]*Entry, 0, len(items))
 	for _, it := range items {
 		e := new(Entry)
-		if err := json.Unmarshal(it.Value, e); err != nil {
+		if err := json.Unmarshal(it.Value, e, codec); err != nil {
 			return nil, fmt.Errorf("mount: entry %q cannot be read: %w", it.Key, err)
 		}
 		entries = append(entries, e)
@@ -260,7 +260,7 @@ func load(tx storage.ReadTx) (*Table, error) {
 func key(e *Entry) []byte { return []byte(keyPrefix + e.UUID) }
 
 func put(tx storage.Tx, e *Entry) error {
-	b, err := json.Marshal(e, json.Deterministic(true))
+	b, err := json.Marshal(e, codec)
 	if err != nil {
 		return fmt.Errorf("mount: %w", err)
 	}
