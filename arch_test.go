@@ -42,7 +42,7 @@ var allowed = map[string][]string{
 	"gate":  {"audit", "fault", "policy", "principal"},
 
 	"iam":         {"fault", "jwks", "jwt", "policy", "policy/votes", "principal", "seal", "storage", "trust"},
-	"bearer":      {"fault", "iam", "jwks", "jwt", "principal", "trust"},
+	"bearer":      {"fault", "iam", "jwks", "jwt", "policy", "principal", "trust"},
 	"policystore": {"fault", "policy", "policy/acl", "storage"},
 	"mount":       {"fault", "storage"},
 	"identity":    {"fault", "policy/acl", "seal", "storage", "storage/record"},

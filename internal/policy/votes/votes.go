@@ -218,6 +218,9 @@ func (r *Roles) Role(name string) (*Role, bool) {
 
 // Names returns the names of all roles but the built-in one, sorted.
 func (r *Roles) Names() []string {
+	if r == nil {
+		return nil
+	}
 	var out []string
 	for name := range r.byName {
 		if name != AdminRole {

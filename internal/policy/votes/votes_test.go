@@ -153,7 +153,7 @@ func TestZeroRoleMayDoNothing(t *testing.T) {
 		}
 	}
 	var none *Roles
-	if _, ok := none.Role("x"); ok {
+	if _, ok := none.Role("x"); ok || none.Names() != nil {
 		t.Error("nil Roles has a role")
 	}
 	if (*Role)(nil).Capability("get-vault-version").Allowed {

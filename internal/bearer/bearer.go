@@ -1,0 +1,162 @@
+package bearer
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"time"
+
+	"github.com/jotgate/jotgate/internal/fault"
+	"github.com/jotgate/jotgate/internal/iam"
+	"github.com/jotgate/jotgate/internal/jwt"
+	"github.com/jotgate/jotgate/internal/policy"
+	"github.com/jotgate/jotgate/internal/principal"
+	"github.com/jotgate/jotgate/internal/trust"
+)
+
+// Options are the parts and settings of a Verifier.
+type Options struct {
+	// Snapshot returns the configuration in force; required. It is asked once
+	// per request.
+	Snapshot func() *iam.Snapshot
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// CacheSize bounds how many verified tokens are remembered; zero means
+	// DefaultCacheSize, a negative number none.
+	CacheSize int
+}
+
+// DefaultCacheSize is how many verified tokens are remembered: about 16 MiB.
+const DefaultCacheSize = 32768
+
+// Verifier authenticates bearer tokens. It is safe for concurrent use.
+type Verifier struct {
+	snapshot func() *iam.Snapshot
+	now      func() time.Time
+	cache    *cache
+}
+
+// New returns a verifier.
+func New(o Options) (*Verifier, error) {
+	if o.Snapshot == nil {
+		return nil, errors.New("bearer: Snapshot is required")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.CacheSize == 0 {
+		o.CacheSize = DefaultCacheSize
+	}
+	return &Verifier{snapshot: o.Snapshot, now: o.Now, cache: newCache(o.CacheSize)}, nil
+}
+
+// Reasons of refusals, beside those of packages jwt, jwks and trust.
+const (
+	// ReasonAmbiguous: the token names the audiences of several identity
+	// providers.
+	ReasonAmbiguous = "issuer_ambiguous"
+)
+
+var (
+	errIssuer    = fault.New(fault.Unauthenticated, "no identity provider is configured for the token's issuer").WithReason(trust.ReasonIssuer)
+	errAudience  = fault.New(fault.Unauthenticated, "the token was made for another audience").WithReason(trust.ReasonAudience)
+	errAmbiguous = fault.New(fault.Unauthenticated, "the token names the audiences of several identity providers; issue one with a single audience").WithReason(ReasonAmbiguous)
+	errNotLoaded = fault.New(fault.Unavailable, "the IAM configuration is not loaded yet").WithReason("iam_not_loaded")
+)
+
+// Authenticate returns the caller whom the token proves. Its refusals are of
+// kind Unauthenticated, TooLarge for an oversized token, or Unavailable if the
+// issuer's keys cannot be had; each carries a stable reason (fault.ReasonOf),
+// and those of the provider's rule carry every check (errors.As with an
+// interface{ Checks() []policy.Check }).
+func (v *Verifier) Authenticate(ctx context.Context, raw string) (*principal.Principal, error) {
+	snap := v.snapshot()
+	if snap == nil {
+		return nil, errNotLoaded
+	}
+	if len(raw) > jwt.BearerLimits.MaxBytes {
+		return nil, jwt.ErrTooLarge
+	}
+	now := v.now()
+	sum := sha256.Sum256([]byte(raw))
+	if e := v.cache.get(sum); e != nil {
+		if e.valid(snap, now) {
+			return e.caller, nil
+		}
+		v.cache.drop(sum, e)
+	}
+	return v.verify(ctx, snap, raw, sum, now)
+}
+
+// verify judges a token that is not remembered.
+func (v *Verifier) verify(ctx context.Context, snap *iam.Snapshot, raw string, sum [32]byte, now time.Time) (*principal.Principal, error) {
+	t, err := jwt.Parse(raw, jwt.BearerLimits)
+	if err != nil {
+		return nil, err
+	}
+	p, err := choose(snap, t)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.Rule.Precheck(t, now); err != nil {
+		return nil, err
+	}
+	generation := p.Keys.Generation() // before the keys: a change in between voids the entry
+	kid, hasKID := t.KeyID()
+	keys, err := p.Keys.Keys(ctx, kid, hasKID)
+	if err != nil {
+		return nil, err
+	}
+	verified, err := t.Verify(keys, p.Rule.Algorithms())
+	if err != nil {
+		return nil, err
+	}
+	grant, d := p.Rule.Admit(verified, now)
+	if !d.Allowed {
+		return nil, &refusal{error: p.Rule.Refusal(d), checks: d.Checks}
+	}
+	caller := principal.New(attrs(p, grant))
+	v.cache.put(sum, &entry{caller: caller, snapshot: snap, keys: p.Keys, generation: generation, since: now, until: grant.Expires}, now)
+	return caller, nil
+}
+
+// choose returns the one provider to which the token can belong. What the
+// token says is not proved yet: it only picks who must prove it.
+func choose(snap *iam.Snapshot, t *jwt.Token) (*iam.Provider, error) {
+	claims := t.Unverified()
+	issuer, _ := claims.Issuer()
+	audiences, _ := claims.Audience()
+	found, issuerKnown := snap.Match(issuer, audiences)
+	switch {
+	case len(found) == 1:
+		return found[0], nil
+	case len(found) > 1:
+		return nil, errAmbiguous
+	case issuerKnown:
+		return nil, errAudience
+	}
+	return nil, errIssuer
+}
+
+func attrs(p *iam.Provider, g trust.Grant) principal.Attrs {
+	name := g.User
+	if name == "" {
+		name = p.Name
+	}
+	return principal.Attrs{
+		Kind: principal.BearerJWT, Name: name, Subject: g.Subject, Issuer: p.Name, Role: g.Role,
+		Metadata: g.Metadata, Narrowing: g.Narrowing, Expires: g.Expires,
+	}
+}
+
+// refusal is the rule's refusal with the checks that led to it.
+type refusal struct {
+	error
+	checks []policy.Check
+}
+
+// Checks returns every check of the rule, for the audit entry.
+func (r *refusal) Checks() []policy.Check { return r.checks }
+
+// Unwrap returns the refusal as a *fault.Error.
+func (r *refusal) Unwrap() error { return r.error }
