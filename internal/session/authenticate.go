@@ -123,6 +123,9 @@ func (s *Store) principal(tx storage.ReadTx, t *Token) (*principal.Principal, er
 	if err != nil {
 		return nil, err
 	}
+	if t.IsRoot() {
+		identity = nil // root stands alone and needs no more
+	}
 	kind := principal.ServiceToken
 	if t.Type == Batch {
 		kind = principal.BatchToken

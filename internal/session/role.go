@@ -2,11 +2,12 @@ package session
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json"
 
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/storage"
@@ -16,28 +17,28 @@ import (
 // zero value of each field means that the role says nothing.
 type Role struct {
 	Name                   string   `json:"name"`
-	AllowedPolicies        []string `json:"allowed_policies,omitempty"`
-	DisallowedPolicies     []string `json:"disallowed_policies,omitempty"`
-	AllowedPoliciesGlob    []string `json:"allowed_policies_glob,omitempty"`
-	DisallowedPoliciesGlob []string `json:"disallowed_policies_glob,omitempty"`
-	Orphan                 bool     `json:"orphan,omitempty"`
+	AllowedPolicies        []string `json:"allowed_policies,omitzero"`
+	DisallowedPolicies     []string `json:"disallowed_policies,omitzero"`
+	AllowedPoliciesGlob    []string `json:"allowed_policies_glob,omitzero"`
+	DisallowedPoliciesGlob []string `json:"disallowed_policies_glob,omitzero"`
+	Orphan                 bool     `json:"orphan,omitzero"`
 	Renewable              bool     `json:"renewable"`
-	PathSuffix             string   `json:"path_suffix,omitempty"`
-	AllowedEntityAliases   []string `json:"allowed_entity_aliases,omitempty"`
+	PathSuffix             string   `json:"path_suffix,omitzero"`
+	AllowedEntityAliases   []string `json:"allowed_entity_aliases,omitzero"`
 
-	Type            string        `json:"token_type,omitempty"` // service, batch, default-service, default-batch
-	BoundCIDRs      []string      `json:"token_bound_cidrs,omitempty"`
-	ExplicitMaxTTL  time.Duration `json:"token_explicit_max_ttl,omitempty"`
-	Period          time.Duration `json:"token_period,omitempty"`
-	NumUses         int           `json:"token_num_uses,omitempty"`
-	NoDefaultPolicy bool          `json:"token_no_default_policy,omitempty"`
-	StrictlyBindIP  bool          `json:"token_strictly_bind_ip,omitempty"`
+	Type            string        `json:"token_type,omitzero"` // service, batch, default-service, default-batch
+	BoundCIDRs      []string      `json:"token_bound_cidrs,omitzero"`
+	ExplicitMaxTTL  time.Duration `json:"token_explicit_max_ttl,omitzero,format:nano"`
+	Period          time.Duration `json:"token_period,omitzero,format:nano"`
+	NumUses         int           `json:"token_num_uses,omitzero"`
+	NoDefaultPolicy bool          `json:"token_no_default_policy,omitzero"`
+	StrictlyBindIP  bool          `json:"token_strictly_bind_ip,omitzero"`
 
 	// LegacyPeriod, LegacyExplicitMaxTTL and LegacyBoundCIDRs note that the
 	// value was written under its old name, under which it reads back too.
-	LegacyPeriod         bool `json:"legacy_period,omitempty"`
-	LegacyExplicitMaxTTL bool `json:"legacy_explicit_max_ttl,omitempty"`
-	LegacyBoundCIDRs     bool `json:"legacy_bound_cidrs,omitempty"`
+	LegacyPeriod         bool `json:"legacy_period,omitzero"`
+	LegacyExplicitMaxTTL bool `json:"legacy_explicit_max_ttl,omitzero"`
+	LegacyBoundCIDRs     bool `json:"legacy_bound_cidrs,omitzero"`
 }
 
 // NewRole returns a role with the reference's defaults.
