@@ -54,7 +54,7 @@ var allowed = map[string][]string{
 	"engine/cubbyhole": {"engine/drawer", "fault", "gate", "principal", "storage"},
 	"engine/objects":   {"fault", "gate", "policy", "principal", "seal", "storage"},
 
-	"config": {"fault"},
+	"config": {"audit", "fault"},
 	"cli":    {},
 }
 

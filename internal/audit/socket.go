@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"context"
 	"net"
 	"sync"
 	"time"
@@ -46,7 +47,7 @@ func (s *socketSink) try(p []byte) (int, error) {
 		return 0, errClosed
 	}
 	if s.conn == nil {
-		conn, err := net.DialTimeout(s.network, s.address, s.timeout)
+		conn, err := (&net.Dialer{Timeout: s.timeout}).DialContext(context.Background(), s.network, s.address)
 		if err != nil {
 			return 0, err
 		}

@@ -143,14 +143,15 @@ func (e *Engine) Exists(ctx context.Context, p *principal.Principal, path string
 	if id == "" || drawer.CheckPath(path) != nil {
 		return false, nil
 	}
+	found := false
 	err := e.store.View(ctx, func(tx storage.ReadTx) error {
 		_, err := tx.Get(key(prefix+id, 'l', path))
+		if found = err == nil; errors.Is(err, storage.ErrNotFound) {
+			return nil
+		}
 		return err
 	})
-	if errors.Is(err, storage.ErrNotFound) {
-		return false, nil
-	}
-	return err == nil, err
+	return found, err
 }
 
 // dropStep is how many keys one step of Drop and Sweep looks at. It is small
