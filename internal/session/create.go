@@ -39,8 +39,8 @@ type CreateOptions struct {
 	// Limits are those of the token mount; only MountDefault and MountMax are
 	// read.
 	Limits Limits
-	// MountAccessor is the accessor of the token mount, for entity aliases.
-	MountAccessor string
+	// AliasMount is the accessor of the token mount, for entity aliases.
+	AliasMount string
 	// AliasEntity returns the entity of an alias on the token mount, creating
 	// it if needed. It fails with fault.Denied for a disabled entity.
 	AliasEntity func(tx storage.Tx, mountAccessor, alias string) (entityID string, err error)
@@ -326,7 +326,7 @@ func (s *Store) setEntity(tx storage.Tx, c *creation) error {
 		if c.AliasEntity == nil {
 			return invalid("invalid 'entity_alias' value")
 		}
-		id, err := c.AliasEntity(tx, c.CreateOptions.MountAccessor, c.EntityAlias)
+		id, err := c.AliasEntity(tx, c.AliasMount, c.EntityAlias)
 		if fault.Is(err, fault.Denied) {
 			return fault.Wrap(fault.Denied, err, "entity from given entity alias is disabled")
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,8 +29,8 @@ type Role struct {
 
 	Type            string        `json:"token_type,omitzero"` // service, batch, default-service, default-batch
 	BoundCIDRs      []string      `json:"token_bound_cidrs,omitzero"`
-	ExplicitMaxTTL  time.Duration `json:"token_explicit_max_ttl,omitzero,format:nano"`
-	Period          time.Duration `json:"token_period,omitzero,format:nano"`
+	ExplicitMaxTTL  time.Duration `json:"token_explicit_max_ttl,omitzero"`
+	Period          time.Duration `json:"token_period,omitzero"`
 	NumUses         int           `json:"token_num_uses,omitzero"`
 	NoDefaultPolicy bool          `json:"token_no_default_policy,omitzero"`
 	StrictlyBindIP  bool          `json:"token_strictly_bind_ip,omitzero"`
@@ -116,6 +117,18 @@ func pathSuffixOK(s string) bool {
 	return true
 }
 
+// durations stores a time.Duration as a number of nanoseconds.
+var durations = json.JoinOptions(
+	json.WithMarshalers(json.MarshalFunc(func(d time.Duration) ([]byte, error) {
+		return strconv.AppendInt(nil, int64(d), 10), nil
+	})),
+	json.WithUnmarshalers(json.UnmarshalFunc(func(b []byte, d *time.Duration) error {
+		n, err := strconv.ParseInt(string(b), 10, 64)
+		*d = time.Duration(n)
+		return err
+	})),
+)
+
 func roleKey(name string) []byte { return append([]byte(roleTokenPref), name...) }
 
 // Role returns a token role, or nil if there is none with this name.
@@ -139,7 +152,7 @@ func (s *Store) role(tx storage.ReadTx, name string) (*Role, error) {
 		return nil, fmt.Errorf("session: read token role: %w", err)
 	}
 	r := new(Role)
-	if err := json.Unmarshal(b, r); err != nil {
+	if err := json.Unmarshal(b, r, durations); err != nil {
 		return nil, fmt.Errorf("session: token role is damaged: %w", err)
 	}
 	return r, nil
@@ -163,7 +176,7 @@ func (s *Store) UpdateRole(ctx context.Context, name string, change func(*Role) 
 		if err := r.Check(); err != nil {
 			return err
 		}
-		b, err := json.Marshal(r)
+		b, err := json.Marshal(r, durations)
 		if err != nil {
 			return fmt.Errorf("session: %w", err)
 		}
