@@ -90,7 +90,12 @@ func skipSpace(s string, i int) int {
 
 // endOfString returns the index after the string that starts at s[i].
 func endOfString(s string, i int) int {
-	for i++; s[i] != '"'; i++ {
+	i++
+	quote := i + strings.IndexByte(s[i:], '"')
+	if strings.IndexByte(s[i:quote], '\\') < 0 {
+		return quote + 1
+	}
+	for ; s[i] != '"'; i++ {
 		if s[i] == '\\' {
 			i++
 		}
@@ -137,10 +142,16 @@ func unquote(s string) string {
 // foldsOnto returns the registered name that name equals under Unicode case
 // folding without being it, if any.
 func foldsOnto(name string, registered []string) (string, bool) {
+	if name == "" {
+		return "", false
+	}
 	for _, r := range registered {
-		// Folding changes the length only of non-ASCII letters, such as the
-		// Kelvin sign for k, and never makes a name shorter.
-		if len(name) >= len(r) && name != r && strings.EqualFold(name, r) {
+		// A cheap look first: an ASCII letter folds onto its own lower case, or
+		// onto a letter that is not ASCII.
+		if c := name[0]; c < 0x80 && c|0x20 != r[0] || len(name) < len(r) {
+			continue
+		}
+		if name != r && strings.EqualFold(name, r) {
 			return r, true
 		}
 	}
