@@ -197,6 +197,7 @@ func trimSlash(p string) string {
 
 // act runs the handler, once the gate has opened.
 func (c *Call) act(ctx context.Context, pass gate.Pass) (*Reply, error) {
+	c.pass = pass
 	switch {
 	case c.Op == help:
 		return c.help()

@@ -82,6 +82,7 @@ type Call struct {
 	Request *gate.Request
 
 	http   *http.Request
+	pass   gate.Pass // zero until the gate has opened
 	w      http.ResponseWriter
 	row    *route.Row[Action]
 	fields map[string]any // parsed declared parameters

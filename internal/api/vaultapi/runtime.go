@@ -26,7 +26,7 @@ type Runtime struct {
 	Now      func() time.Time // nil means time.Now
 
 	// Disabled removes what lived below a mount that is gone: tokens and data.
-	Disabled func(ctx context.Context, e *mount.Entry) error
+	Disabled func(ctx context.Context, pass gate.Pass, e *mount.Entry) error
 	// Moved lets tokens and engines follow a mount to its new path; may be nil.
 	Moved func(ctx context.Context, from, to *mount.Entry) error
 

@@ -252,7 +252,7 @@ func disableMount(ctx context.Context, c *Call, logical string) (*Reply, error) 
 	if c.Runtime.Disabled == nil {
 		return nil, nil
 	}
-	return nil, c.Runtime.Disabled(ctx, e)
+	return nil, c.Runtime.Disabled(ctx, c.pass, e)
 }
 
 // tuneParams are the settings of a mount, from tune or from config.
