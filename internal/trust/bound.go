@@ -84,11 +84,9 @@ func (w expected) matches(v jwt.Value) bool {
 	case jwt.KindBool:
 		b, ok := v.Bool()
 		return ok && b == w.truth
-	case jwt.KindNumber:
-		n, ok := v.Number()
-		return ok && n.Equal(w.number)
 	}
-	return false
+	n, ok := v.Number()
+	return ok && n.Equal(w.number)
 }
 
 // globMatch reports whether all of s fits the pattern, in which "*" stands for

@@ -3,7 +3,6 @@ package trust
 import (
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/jwt"
@@ -51,7 +50,7 @@ func (r *Rule) Admit(v *jwt.Verified, now time.Time) (Grant, policy.Decision) {
 	if r == nil || r.style == 0 || v == nil || v.Token() == nil {
 		return Grant{}, policy.Deny(policy.Check{Name: checkSignature, Reason: ReasonRefused, Note: "nothing was verified"})
 	}
-	e := &evaluation{rule: r, claims: v.Claims(), now: now}
+	e := &evaluation{rule: r, claims: v.Claims(), now: now, checks: make([]policy.Check, 0, 12)}
 	e.algorithm(v.Token().Algorithm())
 	e.run()
 	if e.failed {
@@ -111,9 +110,6 @@ type evaluation struct {
 // run makes the checks of the rule's style, in the reference's order: the
 // first that fails is the one whose text the caller gets.
 func (e *evaluation) run() {
-	if e.checks == nil {
-		e.checks = make([]policy.Check, 0, 12)
-	}
 	e.issuer()
 	e.subject()
 	if len(e.rule.auds) > 0 {
@@ -267,11 +263,7 @@ func VerifyRefusal(err error, static bool) error {
 func clip(s string) string {
 	const limit = 256
 	if len(s) > limit {
-		s = s[:limit]
-		for !utf8.ValidString(s) {
-			s = s[:len(s)-1]
-		}
-		s += "…"
+		s = strings.ToValidUTF8(s[:limit], "") + "…"
 	}
 	return strings.Map(func(c rune) rune {
 		if isControl(c) {
