@@ -9,6 +9,7 @@ import (
 
 	"github.com/jotgate/jotgate/internal/api/route"
 	"github.com/jotgate/jotgate/internal/audit"
+	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/gate"
 	"github.com/jotgate/jotgate/internal/policy"
 	"github.com/jotgate/jotgate/internal/principal"
@@ -46,9 +47,20 @@ func (c *call) Authenticate(ctx context.Context, r *gate.Request) (*principal.Pr
 // identify asks the IAM configuration or the identity provider.
 func (d *Door) identify(ctx context.Context, cred string) (*principal.Principal, error) {
 	if looksLikeJWT(cred) {
-		return d.o.Bearer.Authenticate(ctx, cred)
+		return d.bearer(ctx, cred)
 	}
 	return d.o.IAM.Authenticate(cred)
+}
+
+// bearer asks for a JWT's caller. A key source that the operator set up wrong
+// is a refusal too: its state is none of the caller's business.
+func (d *Door) bearer(ctx context.Context, cred string) (*principal.Principal, error) {
+	p, err := d.o.Bearer.Authenticate(ctx, cred)
+	switch fault.Of(err) {
+	case fault.Invalid, fault.NotFound, fault.Conflict, fault.Gone:
+		return nil, fault.Wrap(fault.Unauthenticated, err, "The request is unauthorized.").WithReason(fault.ReasonOf(err))
+	}
+	return p, err
 }
 
 // delegate resolves X-Pvault-Delegation: the caller acts in the role of the
@@ -70,7 +82,7 @@ func (c *call) delegate(ctx context.Context, caller *principal.Principal) (*prin
 	if caller.Kind() == principal.Admin || len(own.TrustedRoles()) > 0 {
 		return nil, errNoCredential.WithReason("delegation_not_allowed")
 	}
-	user, err := c.door.o.Bearer.Authenticate(ctx, raw)
+	user, err := c.door.bearer(ctx, raw)
 	if err != nil {
 		return nil, err
 	}
