@@ -78,12 +78,12 @@ func (s *Store) begin() (*batch, error) {
 	if err != nil {
 		return nil, s.fail(fmt.Errorf("begin: %w", err))
 	}
-	return &batch{
-		tx:     tx,
-		values: tx.Bucket(bucketValues),
-		expiry: tx.Bucket(bucketExpiry),
-		done:   make(chan struct{}),
-	}, nil
+	values, err := bucket(tx, bucketValues)
+	expiry, err2 := bucket(tx, bucketExpiry)
+	if err := errors.Join(err, err2); err != nil {
+		return nil, errors.Join(err, rollback(tx))
+	}
+	return &batch{tx: tx, values: values, expiry: expiry, done: make(chan struct{})}, nil
 }
 
 // merge moves a successful function's writes into the shared transaction.

@@ -47,7 +47,11 @@ func Open(dir string, o Options) (*Store, error) {
 	}
 	if err := s.open(path); err != nil {
 		if s.file != nil {
-			_ = s.file.Close() // gives up the lock; bbolt may have done so already
+			unlock(s.file)
+			_ = s.file.Close() // bbolt may have done so already
+		}
+		if errors.Is(err, storage.ErrDamaged) {
+			err = fmt.Errorf("%w: restore %s from a backup", err, path)
 		}
 		return nil, err
 	}
@@ -93,15 +97,14 @@ func (s *Store) check(path string) error {
 		return fmt.Errorf("storage: %w", err)
 	}
 	if info.Size() < tx.Size() {
-		return fmt.Errorf("%w: %s is cut short (%d of %d bytes): restore it from a backup",
-			storage.ErrDamaged, path, info.Size(), tx.Size())
+		return fmt.Errorf("%w: the file is cut short (%d of %d bytes)", storage.ErrDamaged, info.Size(), tx.Size())
 	}
 	about := tx.Bucket(bucketAbout)
 	if about == nil || tx.Bucket(bucketValues) == nil || tx.Bucket(bucketExpiry) == nil {
-		return fmt.Errorf("%w: %s is a bbolt file, but not one of jotgate", storage.ErrDamaged, path)
+		return fmt.Errorf("%w: a bbolt file, but not one of jotgate", storage.ErrDamaged)
 	}
 	if got := about.Get(formatKey); !bytes.Equal(got, format) {
-		return fmt.Errorf("%w: %s has format %q, this version reads %q", storage.ErrDamaged, path, got, format)
+		return fmt.Errorf("%w: the file has format %q, this version reads %q", storage.ErrDamaged, got, format)
 	}
 	return nil
 }
@@ -114,7 +117,7 @@ func openError(path string, err error) error {
 	case errors.As(err, &onPath):
 		return fmt.Errorf("storage: opening the data file: %w", err)
 	default:
-		return fmt.Errorf("%w: %s: %w: restore it from a backup", storage.ErrDamaged, path, err)
+		return fmt.Errorf("%w: %w", storage.ErrDamaged, err)
 	}
 }
 

@@ -68,7 +68,11 @@ func (s *Store) View(ctx context.Context, fn func(storage.ReadTx) error) error {
 		return fmt.Errorf("%w: begin: %w", storage.ErrDamaged, err)
 	}
 	defer func() { _ = btx.Rollback() }()
-	t := newTx(btx.Bucket(bucketValues), s.now())
+	values, err := bucket(btx, bucketValues)
+	if err != nil {
+		return err
+	}
+	t := newTx(values, s.now())
 	defer t.end()
 	return fn(t)
 }
@@ -149,6 +153,7 @@ func (s *Store) fail(cause error) error {
 // abandon closes the file without writing. bbolt is not asked to close: after
 // a failure it may still hold its own lock.
 func (s *Store) abandon() error {
+	unlock(s.file)
 	if err := s.file.Close(); err != nil {
 		return fmt.Errorf("closing %s: %w", s.db.Path(), err)
 	}

@@ -59,7 +59,11 @@ func (s *Store) due(ctx context.Context) (keys [][]byte, err error) {
 	}
 	defer func() { _ = tx.Rollback() }()
 	now := driver.Expiry(s.now())
-	c := tx.Bucket(bucketExpiry).Cursor()
+	expiry, err := bucket(tx, bucketExpiry)
+	if err != nil {
+		return nil, err
+	}
+	c := expiry.Cursor()
 	for k, _ := c.First(); k != nil && len(keys) < sweepBatch; k, _ = c.Next() {
 		if len(k) < expirySize || int64(binary.BigEndian.Uint64(k)) > now { //nolint:gosec // never negative
 			break

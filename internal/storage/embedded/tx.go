@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -39,6 +40,16 @@ func newTx(values *bolt.Bucket, now time.Time) *tx {
 }
 
 func (t *tx) end() { t.ended = true }
+
+// bucket finds one of the file's buckets, which reads pages and so can meet
+// damage.
+func bucket(tx *bolt.Tx, name []byte) (b *bolt.Bucket, err error) {
+	defer guard(debug.SetPanicOnFault(true), &err)
+	if b = tx.Bucket(name); b == nil {
+		return nil, fmt.Errorf("%w: the file has lost its bucket %q", storage.ErrDamaged, name)
+	}
+	return b, nil
+}
 
 // Now implements storage.ReadTx.
 func (t *tx) Now() time.Time { return t.now }
@@ -154,7 +165,11 @@ func (t *tx) mayWrite() error {
 // goroutine's earlier panic-on-fault setting.
 func guard(old bool, err *error) {
 	debug.SetPanicOnFault(old)
-	if r := recover(); r != nil {
+	switch r := recover().(type) {
+	case nil:
+	case runtime.Error:
+		*err = fmt.Errorf("%w: a page cannot be read (%w)", storage.ErrDamaged, r)
+	default:
 		*err = fmt.Errorf("%w: %v", storage.ErrDamaged, r)
 	}
 }

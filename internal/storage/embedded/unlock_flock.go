@@ -1,0 +1,14 @@
+//go:build unix && !solaris && !aix
+
+package embedded
+
+import (
+	"os"
+	"syscall"
+)
+
+// unlock gives up the lock on the file. Closing alone would not while the file
+// is still mapped.
+func unlock(f *os.File) {
+	_ = syscall.Flock(int(f.Fd()), syscall.LOCK_UN) //nolint:gosec // a descriptor fits
+}
