@@ -216,3 +216,16 @@ func (d *door) showLog() {
 		d.t.Logf("operator's log:\n%s", d.log.String())
 	}
 }
+
+// token issues a client token with these policies.
+func (d *door) token(policies ...string) string {
+	d.t.Helper()
+	var is session.Issued
+	must(d.t, d.store.Update(context.Background(), func(tx storage.Tx) (err error) {
+		is, err = d.rt.Sessions.Issue(tx, session.IssueOptions{
+			Type: session.Service, Path: "auth/token/create", Mount: "auth/token/", DisplayName: "test", Policies: policies,
+		})
+		return err
+	}))
+	return is.ClientToken
+}
