@@ -4,7 +4,10 @@ import (
 	"context"
 	"time"
 
+	"github.com/jotgate/jotgate/internal/audit"
 	"github.com/jotgate/jotgate/internal/authjwt"
+	"github.com/jotgate/jotgate/internal/engine/cubbyhole"
+	"github.com/jotgate/jotgate/internal/engine/kv"
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/gate"
 	"github.com/jotgate/jotgate/internal/identity"
@@ -17,18 +20,19 @@ import (
 // internal/server, and swapped in and out as a whole with [Door.Unlock] and
 // [Door.Lock]. A request works on the one Runtime it started with.
 type Runtime struct {
-	Gate     *gate.Gate
-	Mounts   *mount.Store
-	Sessions *session.Store
-	Identity *identity.Store
-	Policies *policystore.Store
-	JWT      *authjwt.Method
-	Now      func() time.Time // nil means time.Now
+	Gate      *gate.Gate
+	Mounts    *mount.Store
+	Sessions  *session.Store
+	Identity  *identity.Store
+	Policies  *policystore.Store
+	JWT       *authjwt.Method
+	KV        *kv.Engine
+	Cubbyhole *cubbyhole.Engine
+	Audit     *audit.Broker
+	Now       func() time.Time // nil means time.Now
 
-	// Disabled removes what lived below a mount that is gone: tokens and data.
+	// Disabled deletes the data of a secrets engine that is gone; may be nil.
 	Disabled func(ctx context.Context, pass gate.Pass, e *mount.Entry) error
-	// Moved lets tokens and engines follow a mount to its new path; may be nil.
-	Moved func(ctx context.Context, from, to *mount.Entry) error
 
 	ClusterName string
 	ClusterID   string

@@ -249,10 +249,26 @@ func disableMount(ctx context.Context, c *Call, logical string) (*Reply, error) 
 	if _, err := c.Runtime.Mounts.Disable(ctx, logical); err != nil {
 		return nil, err
 	}
+	if err := c.Runtime.emptied(ctx, e); err != nil {
+		return nil, err
+	}
 	if c.Runtime.Disabled == nil {
 		return nil, nil
 	}
 	return nil, c.Runtime.Disabled(ctx, c.pass, e)
+}
+
+// emptied ends the tokens of an auth mount that is gone and deletes what it
+// stored. No token works from the moment the mount left the table; this only
+// cleans up behind it.
+func (rt *Runtime) emptied(ctx context.Context, e *mount.Entry) error {
+	if !e.Auth {
+		return nil
+	}
+	if err := rt.Sessions.RevokePrefix(ctx, e.Logical()); err != nil {
+		return err
+	}
+	return rt.JWT.Purge(ctx, e.UUID)
 }
 
 // tuneParams are the settings of a mount, from tune or from config.
@@ -383,8 +399,10 @@ func remount(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.Runtime.Moved != nil {
-		if err := c.Runtime.Moved(ctx, old, moved); err != nil {
+	if old.Auth {
+		// As in the reference, the tokens that were issued under the old path
+		// end with it.
+		if err := c.Runtime.Sessions.RevokePrefix(ctx, old.Logical()); err != nil {
 			return nil, err
 		}
 	}
