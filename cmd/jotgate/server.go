@@ -1,16 +1,164 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/jotgate/jotgate/internal/config"
+	"github.com/jotgate/jotgate/internal/server"
 )
+
+// gcPercent lets the heap grow to five times what is live before the collector
+// runs. The live heap is a few megabytes, so the default would make the
+// collector run for every few hundred requests. GOGC overrides it.
+const gcPercent = 400
+
+type serverFlags struct {
+	dev    bool
+	config string
+	opts   config.DevOptions
+}
 
 // newServerCommand returns the command that runs the server.
 func newServerCommand() *cobra.Command {
-	return &cobra.Command{
+	var f serverFlags
+	c := &cobra.Command{
 		Use:   "server",
 		Short: "Run the server",
-		RunE:  func(*cobra.Command, []string) error { return errors.New("server is wired by the lead") },
+		Long: `Runs the server until it gets SIGINT or SIGTERM. SIGHUP makes it read the IAM
+file and its TLS certificates again and open its audit files again; what cannot
+be read stays as it was, and the log says why.
+
+-dev starts a server for trying things out: plain HTTP on loopback, a store that
+unseals itself with a key file, a KV version 2 engine at secret/, a root token,
+and the pvault admin key "pvaultauth". Do not use it for anything of value.`,
+		Example: `  jotgate server -dev -dev-root-token-id=root
+  jotgate server -dev -dev-listen-address=127.0.0.1:8300 -dev-dir=./data -iam=iam.toml
+  jotgate server -config=/etc/jotgate/jotgate.toml`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return f.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
 	}
+	fl := c.Flags()
+	fl.StringVar(&f.config, "config", "", "settings `FILE` (TOML); see docs/configuration.md")
+	fl.BoolVar(&f.dev, "dev", false, "run in development mode")
+	fl.StringVar(&f.opts.RootToken, "dev-root-token-id", "", "root `TOKEN` in development mode (default: a random one)")
+	fl.StringVar(&f.opts.ListenAddress, "dev-listen-address", "", "the one `HOST:PORT` to listen on in development mode (default: 127.0.0.1:8200 and 127.0.0.1:8123)")
+	fl.StringVar(&f.opts.Directory, "dev-dir", "", "`DIRECTORY` to keep data in between development runs (default: a temporary one)")
+	fl.StringVar(&f.opts.IAMFile, "iam", "", "IAM `FILE` (TOML) in development mode (default: a built-in one)")
+	fl.StringVar(&f.opts.AuditFile, "audit-file", "", "audit log `FILE` in development mode (default: audit.log beside the data)")
+	fl.BoolVar(&f.opts.Debug, "debug", false, "log more in development mode")
+	return c
+}
+
+// settings returns the settings that the flags ask for.
+func (f *serverFlags) settings() (*config.Config, error) {
+	switch {
+	case f.dev && f.config != "":
+		return nil, errors.New("-dev and -config exclude each other: development mode has its own settings")
+	case f.dev:
+		return config.Dev(f.opts)
+	case f.config == "":
+		return nil, errors.New("no settings: give -config=FILE, or -dev to try things out")
+	case f.opts != config.DevOptions{}:
+		return nil, errors.New("-dev-root-token-id, -dev-listen-address, -dev-dir, -iam, -audit-file and -debug belong to -dev: write these settings into the file of -config")
+	}
+	return config.Load(f.config)
+}
+
+func (f *serverFlags) run(ctx context.Context, out, errOut io.Writer) error {
+	cfg, err := f.settings()
+	if err != nil {
+		return err
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+	if cfg.Storage.Temporary {
+		defer func() { _ = os.RemoveAll(cfg.Storage.Directory) }()
+	}
+	level := new(slog.LevelVar)
+	level.Set(cfg.Log.Level)
+	log := newLog(errOut, cfg.Log.JSON, level)
+	for _, w := range cfg.Warnings {
+		log.Warn(w)
+	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	s, err := server.New(ctx, cfg, server.Options{Log: log, LogLevel: level})
+	if err != nil {
+		return err
+	}
+	go reloadOnHangup(ctx, s, log)
+	greet(out, cfg, s)
+	return s.Run(ctx)
+}
+
+func newLog(w io.Writer, asJSON bool, level slog.Leveler) *slog.Logger {
+	o := &slog.HandlerOptions{Level: level}
+	if asJSON {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}
+
+// reloadOnHangup reloads on each SIGHUP until the context ends.
+func reloadOnHangup(ctx context.Context, s *server.Server, log *slog.Logger) {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hup:
+		}
+		if err := s.Reload(ctx); err != nil {
+			log.Error("reload: what could not be read stays as it was", "error", err)
+			continue
+		}
+		log.Info("reloaded")
+	}
+}
+
+// greet says where the server is and, in development mode, what to paste next.
+func greet(w io.Writer, cfg *config.Config, s *server.Server) {
+	urls := s.URLs()
+	fmt.Fprintf(w, "jotgate %s listens on %s\n", config.Version, strings.Join(urls, " and "))
+	if s.Sealed() {
+		fmt.Fprintln(w, "It is sealed: run \"jotgate operator init\" once, then \"jotgate operator unseal\" on each node.")
+	}
+	if !cfg.Dev {
+		return
+	}
+	vault, pvault := urls[0], urls[len(urls)-1]
+	token := s.DevRootToken()
+	if token == "" {
+		token = "<the root token of the first start>"
+	}
+	fmt.Fprintf(w, `
+Development mode: plain HTTP, well-known keys. Data is in %s
+
+Paste this into another terminal:
+
+    export PATH="$PWD/bin:$PATH"
+    export VAULT_ADDR=%s VAULT_TOKEN=%s
+    export PVAULT_ADDR=%s PVAULT_AUTH_TOKEN=%s
+
+    jotgate status
+    jotgate kv put secret/hello answer=42
+    jotgate kv get secret/hello
+    pvault version
+`, cfg.Storage.Directory, vault, token, pvault, config.DevAdminKey)
 }

@@ -1,0 +1,122 @@
+package server
+
+import (
+	"context"
+
+	"github.com/jotgate/jotgate/internal/api/vaultapi"
+	"github.com/jotgate/jotgate/internal/seal"
+	"github.com/jotgate/jotgate/internal/session"
+	"github.com/jotgate/jotgate/internal/storage"
+)
+
+// sealer operates the seal for the Vault door: each change of the barrier
+// opens or closes both doors with it.
+type sealer struct{ s *Server }
+
+func (o sealer) Status(ctx context.Context) (vaultapi.SealStatus, error) {
+	st, err := o.s.barrier.Status(ctx)
+	return vaultapi.SealStatus{
+		Type: st.Type, Initialized: st.Initialized, Sealed: st.Sealed || o.s.vault.Runtime() == nil,
+		Shares: st.Shares, Threshold: st.Threshold, Progress: st.Progress, Nonce: st.Nonce,
+	}, err
+}
+
+// Init gives the store its keys and its root token. With shares the server is
+// sealed again before it answers, as the reference is: whoever initialises
+// must prove that the shares were kept.
+func (o sealer) Init(ctx context.Context, r vaultapi.InitRequest) (vaultapi.InitResult, error) {
+	o.s.mu.Lock()
+	defer o.s.mu.Unlock()
+	opts := seal.InitOptions{Shares: r.Shares, Threshold: r.Threshold}
+	if o.s.unsealKey != nil {
+		opts = seal.InitOptions{Key: o.s.unsealKey}
+	}
+	res, err := o.s.barrier.Init(ctx, opts)
+	if err != nil {
+		return vaultapi.InitResult{}, err
+	}
+	out := vaultapi.InitResult{Shares: res.Shares}
+	if opts.Key == nil {
+		for _, share := range res.Shares[:r.Threshold] {
+			if _, err := o.s.barrier.Unseal(ctx, share); err != nil {
+				return out, err
+			}
+		}
+	}
+	if out.RootToken, err = o.s.issueRoot(ctx, ""); err != nil {
+		return out, err
+	}
+	if opts.Key == nil {
+		o.s.barrier.Seal()
+		return out, nil
+	}
+	return out, o.s.unlock(ctx)
+}
+
+func (o sealer) Unseal(ctx context.Context, share []byte) error {
+	o.s.mu.Lock()
+	defer o.s.mu.Unlock()
+	st, err := o.s.barrier.Unseal(ctx, share)
+	if err != nil || st.Sealed || o.s.open != nil {
+		return err
+	}
+	return o.s.unlock(ctx)
+}
+
+func (o sealer) ResetUnseal(ctx context.Context) error {
+	_, err := o.s.barrier.ResetUnseal(ctx)
+	return err
+}
+
+func (o sealer) Seal(context.Context) error {
+	o.s.mu.Lock()
+	defer o.s.mu.Unlock()
+	o.s.lock()
+	return nil
+}
+
+// unlock builds what the doors work on and lets requests in. If a part does
+// not open, the server stays sealed. The caller holds s.mu.
+func (s *Server) unlock(ctx context.Context) error {
+	open, err := s.build(ctx)
+	if err != nil {
+		s.barrier.Seal()
+		return err
+	}
+	s.open = open
+	s.vault.Unlock(open.runtime)
+	s.pvault.Store(open.pvault)
+	s.log.Info("unsealed")
+	return nil
+}
+
+// lock turns requests away and forgets the keys. Requests that run fail at
+// their next touch of the store. The caller holds s.mu.
+func (s *Server) lock() {
+	s.vault.Lock()
+	s.pvault.Store(nil)
+	if s.open != nil {
+		s.open.close()
+		s.open = nil
+	}
+	s.barrier.Seal()
+	s.log.Info("sealed")
+}
+
+// issueRoot makes a root token; custom is its text, "" a random one. One that
+// is there already stays as it is.
+func (s *Server) issueRoot(ctx context.Context, custom string) (string, error) {
+	sessions := session.New(session.Options{Storage: s.barrier, Keys: s.barrier.Keyring(), Now: s.now})
+	if custom != "" {
+		if _, err := sessions.Lookup(ctx, custom); err == nil {
+			return custom, nil
+		}
+	}
+	var token string
+	err := s.barrier.Update(ctx, func(tx storage.Tx) error {
+		is, err := sessions.IssueRoot(tx, custom)
+		token = is.ClientToken
+		return err
+	})
+	return token, err
+}

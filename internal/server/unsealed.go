@@ -1,0 +1,236 @@
+package server
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jotgate/jotgate/internal/api/pvaultapi"
+	"github.com/jotgate/jotgate/internal/api/vaultapi"
+	"github.com/jotgate/jotgate/internal/audit"
+	"github.com/jotgate/jotgate/internal/authjwt"
+	"github.com/jotgate/jotgate/internal/bearer"
+	"github.com/jotgate/jotgate/internal/config"
+	"github.com/jotgate/jotgate/internal/engine/cubbyhole"
+	"github.com/jotgate/jotgate/internal/engine/kv"
+	"github.com/jotgate/jotgate/internal/engine/objects"
+	"github.com/jotgate/jotgate/internal/gate"
+	"github.com/jotgate/jotgate/internal/iam"
+	"github.com/jotgate/jotgate/internal/identity"
+	"github.com/jotgate/jotgate/internal/jwks"
+	"github.com/jotgate/jotgate/internal/mount"
+	"github.com/jotgate/jotgate/internal/policystore"
+	"github.com/jotgate/jotgate/internal/session"
+	"github.com/jotgate/jotgate/internal/storage"
+)
+
+// unsealed is everything that lives between an unseal and the next seal.
+type unsealed struct {
+	runtime *vaultapi.Runtime
+	pvault  *pvaultapi.Door
+	audit   *audit.Broker
+	iam     *iam.Store
+	closers []func()
+}
+
+// close ends what was opened, last first.
+func (u *unsealed) close() {
+	for i := len(u.closers) - 1; i >= 0; i-- {
+		u.closers[i]()
+	}
+	u.closers = nil
+}
+
+// reload reads the IAM file and opens the audit files anew.
+func (u *unsealed) reload(ctx context.Context) error {
+	return errors.Join(u.iam.Reload(ctx), u.audit.Reopen())
+}
+
+// build opens every part on the unsealed store. If one does not open, none
+// stays open.
+func (s *Server) build(ctx context.Context) (u *unsealed, err error) {
+	u = &unsealed{}
+	defer func() {
+		if err != nil {
+			u.close()
+		}
+	}()
+	if err := s.buildAudit(u); err != nil {
+		return nil, err
+	}
+	g := gate.New(u.audit, s.now)
+	keys := jwks.NewClient(jwks.Options{Now: s.now, AllowLoopbackHTTP: s.cfg.Keys.AllowLoopbackHTTP, Logger: s.log})
+	id, err := s.clusterID(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.buildVault(ctx, u, g, keys, id); err != nil {
+		return nil, fmt.Errorf("vault door: %w", err)
+	}
+	if err := s.buildPvault(ctx, u, g, keys, id); err != nil {
+		return nil, err
+	}
+	return u, nil
+}
+
+// buildAudit enables the devices of the settings. Their HMAC keys come from the
+// keyring, so that hashes stay the same over restarts and on every node.
+func (s *Server) buildAudit(u *unsealed) error {
+	u.audit = audit.New(audit.Options{AllowNone: s.cfg.Audit.None, Log: s.log})
+	u.closers = append(u.closers, func() { _ = u.audit.Close() })
+	for _, d := range s.cfg.Audit.Devices {
+		err := u.audit.Enable(audit.Device{
+			Path: audit.Normalize(d.Path), Type: d.Type, Description: d.Description, Options: d.Options,
+			Salt: s.barrier.Keyring().HMAC("audit device", []byte(audit.Normalize(d.Path))), FromConfig: true,
+		})
+		if err != nil {
+			return fmt.Errorf("audit device %s: %w", d.Path, err)
+		}
+	}
+	return nil
+}
+
+func (s *Server) buildVault(ctx context.Context, u *unsealed, g *gate.Gate, keys *jwks.Client, id [16]byte) (err error) {
+	ring := s.barrier.Keyring()
+	rt := &vaultapi.Runtime{Gate: g, Now: s.now, ClusterName: s.cfg.Vault.ClusterName, ClusterID: uuid(id)}
+	failed := func(what string) func(error) {
+		return func(err error) {
+			s.log.Error("reload failed; the last good state stays in force", "what", what, "error", err)
+		}
+	}
+	if rt.Mounts, err = mount.Open(ctx, s.barrier, mount.Options{Failed: failed("mounts")}); err != nil {
+		return err
+	}
+	u.closers = append(u.closers, rt.Mounts.Close)
+	rt.Identity, err = identity.Open(ctx, identity.Options{Storage: s.barrier, Keys: ring, Logger: s.log, Mounts: func(accessor string) (identity.Mount, bool) {
+		e, ok := rt.Mounts.Table().ByAccessor(accessor)
+		if !ok {
+			return identity.Mount{}, false
+		}
+		return identity.Mount{Path: e.Logical(), Type: e.Type, Local: e.Local}, true
+	}})
+	if err != nil {
+		return err
+	}
+	u.closers = append(u.closers, rt.Identity.Close)
+	rt.Policies, err = policystore.Open(ctx, s.barrier, policystore.Options{Identities: rt.Identity, Now: s.now, Failed: failed("policies")})
+	if err != nil {
+		return err
+	}
+	u.closers = append(u.closers, rt.Policies.Close)
+	drawers := cubbyhole.New(s.barrier)
+	rt.Sessions = session.New(session.Options{
+		Storage: s.barrier, Keys: ring, Identities: rt.Identity, Now: s.now,
+		MountAlive: func(accessor string) bool { _, ok := rt.Mounts.Table().ByAccessor(accessor); return ok },
+		OnRevoke:   func(tx storage.Tx, id session.ID) error { return cubbyhole.Drop(tx, id.String()) },
+	})
+	rt.JWT = authjwt.New(authjwt.Options{
+		Storage: s.barrier, Client: keys, Sessions: rt.Sessions, Identities: rt.Identity, Now: s.now, Log: s.log,
+	})
+	u.closers = append(u.closers, rt.JWT.Close)
+	rt.KV, rt.Cubbyhole, rt.Audit = kv.New(s.barrier, s.now), drawers, u.audit
+	rt.Disabled = func(ctx context.Context, pass gate.Pass, e *mount.Entry) error {
+		if e.Auth {
+			return errors.Join(rt.Sessions.RevokePrefix(ctx, e.Logical()), rt.JWT.Purge(ctx, e.UUID))
+		}
+		return rt.KV.Purge(ctx, pass, e.Logical(), e.UUID)
+	}
+	u.runtime = rt
+	return nil
+}
+
+func (s *Server) buildPvault(ctx context.Context, u *unsealed, g *gate.Gate, keys *jwks.Client, id [16]byte) (err error) {
+	u.iam, err = iam.NewStore(iam.StoreOptions{
+		Storage: s.barrier, Hasher: s.barrier.Keyring(), Keys: keys, Now: s.now, Logger: s.log,
+		File: s.cfg.IAM.File, ApplyFileOnStart: s.cfg.IAM.File != "",
+		DevMode: s.cfg.Dev, AdminKey: s.cfg.Pvault.AdminKey,
+	})
+	if err != nil {
+		return err
+	}
+	u.closers = append(u.closers, func() { _ = u.iam.Close() })
+	if err := u.iam.Load(ctx); err != nil {
+		return err
+	}
+	who, err := bearer.New(bearer.Options{Snapshot: u.iam.Snapshot, Now: s.now})
+	if err != nil {
+		return err
+	}
+	drawer, err := objects.New(objects.Options{
+		Store: s.barrier, Keyring: s.barrier.Keyring(),
+		PageSize: s.cfg.Pvault.DefaultPageSize, MaxPage: s.cfg.Pvault.MaxPageSize,
+	})
+	if err != nil {
+		return err
+	}
+	schema, err := s.barrier.SchemaVersion(ctx)
+	if err != nil {
+		return err
+	}
+	if schema == 0 {
+		schema = embeddedSchema
+	}
+	u.pvault, err = pvaultapi.New(pvaultapi.Options{
+		Gate: g, IAM: u.iam, Bearer: who, Objects: drawer, Logger: s.log, Now: s.now, LogLevel: s.level,
+		Version:          pvaultapi.Version{VaultID: vaultID(id), Vault: config.Version, Schema: schema},
+		RotateKeys:       func(ctx context.Context) error { _, err := s.barrier.Rotate(ctx); return err },
+		Healthy:          func(ctx context.Context) error { return s.barrier.View(ctx, func(storage.ReadTx) error { return nil }) },
+		ReasonOptional:   !s.cfg.Pvault.ForceReason,
+		AdminMayReadData: s.cfg.Pvault.AdminMayReadData,
+	})
+	return err
+}
+
+// embeddedSchema is the db_schema_version of the embedded store, whose layout
+// has had one version only.
+const embeddedSchema = 20261101000000
+
+// keyCluster keeps the installation's id, which is the same on every node.
+var keyCluster = []byte("core/cluster-id")
+
+// clusterID returns the installation's id and makes it at the first unseal.
+func (s *Server) clusterID(ctx context.Context) (id [16]byte, err error) {
+	err = s.barrier.Update(ctx, func(tx storage.Tx) error {
+		b, err := tx.Get(keyCluster)
+		switch {
+		case errors.Is(err, storage.ErrNotFound):
+			b, err = hex.DecodeString(stripDashes(gate.NewID()))
+			if err == nil {
+				err = tx.Put(keyCluster, b, time.Time{})
+			}
+		case err == nil && len(b) != len(id):
+			err = fmt.Errorf("%w: the cluster id has %d bytes", storage.ErrDamaged, len(b))
+		}
+		if err == nil {
+			id = [16]byte(b)
+		}
+		return err
+	})
+	return id, err
+}
+
+func stripDashes(s string) string {
+	out := make([]byte, 0, len(s))
+	for i := range len(s) {
+		if s[i] != '-' {
+			out = append(out, s[i])
+		}
+	}
+	return string(out)
+}
+
+// uuid writes an id as clients of the Vault door expect it.
+func uuid(id [16]byte) string {
+	h := hex.EncodeToString(id[:])
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+}
+
+// vaultID writes an id as clients of the pvault door expect it: a positive
+// decimal number of 63 bits.
+func vaultID(id [16]byte) string {
+	return strconv.FormatUint(binary.BigEndian.Uint64(id[:8])>>1, 10)
+}
