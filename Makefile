@@ -7,7 +7,7 @@ SHELL := /bin/bash
 GO      ?= go
 VERSION ?= $(shell cat VERSION)
 COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
-LDFLAGS := -s -w -X github.com/jotgate/jotgate/internal/config.Version=$(VERSION) -X github.com/jotgate/jotgate/internal/config.Commit=$(COMMIT)
+LDFLAGS := -s -w -X github.com/jotgate/jotgate/internal/config.Version=$(VERSION) -X github.com/jotgate/jotgate/internal/config.Commit=$(COMMIT) -X github.com/jotgate/jotgate/internal/cli.version=v$(VERSION)
 
 GOLANGCI_VERSION := v2.15.0
 TOOLS := $(CURDIR)/.tools
