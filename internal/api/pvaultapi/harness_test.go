@@ -164,13 +164,10 @@ type world struct {
 func newWorld(t testing.TB, change ...func(*pvaultapi.Options)) *world {
 	t.Helper()
 	w := &world{t: t, trail: &trail{}, clock: &clock{t: start}}
-	store, err := embedded.Open(t.TempDir(), embedded.Options{Now: w.clock.now, SweepEvery: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = store.Close() })
+	store := openStore(t, w.clock.now)
 	w.store = store
 	ring := seal.NewKeyring(start)
+	var err error
 	if w.engine, err = objects.New(objects.Options{Store: seal.Wrap(store, ring), Keyring: ring}); err != nil {
 		t.Fatal(err)
 	}
@@ -190,6 +187,16 @@ func newWorld(t testing.TB, change ...func(*pvaultapi.Options)) *world {
 		t.Fatal(err)
 	}
 	return w
+}
+
+func openStore(t testing.TB, now func() time.Time) *embedded.Store {
+	t.Helper()
+	store, err := embedded.Open(t.TempDir(), embedded.Options{Now: now, SweepEvery: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	return store
 }
 
 var allowAll = votes.PolicySpec{Name: "AllowAll", Type: "allow", Operations: []string{"*"}, Reasons: []string{"*"}, Resources: []string{"*"}}

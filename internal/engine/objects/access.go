@@ -74,12 +74,16 @@ func (p *property) claim(v string) []byte {
 // matches reports whether the object satisfies every narrowing claim.
 func (a access) matches(o *object) bool {
 	for _, b := range a.bounds {
-		raw := o.raw(b.prop)
-		if raw == nil || !slices.ContainsFunc(b.values, func(v []byte) bool { return bytes.Equal(v, raw) }) {
+		if raw := o.raw(b.prop); raw == nil || !b.allows(raw) {
 			return false
 		}
 	}
 	return true
+}
+
+// allows reports whether the claim admits a value.
+func (b bound) allows(raw []byte) bool {
+	return slices.ContainsFunc(b.values, func(v []byte) bool { return bytes.Equal(v, raw) })
 }
 
 // ours reports whether the object belongs to a tenant of the header.
