@@ -113,11 +113,21 @@ func (r *Role) applyIdentity(p Params) {
 		r.PollInterval = int(p.Int("poll_interval"))
 	}
 	if r.RoleType == "" {
-		r.RoleType = roleOIDC
+		r.RoleType = r.guessType()
 	}
 	if r.BoundClaimsType == "" {
 		r.BoundClaimsType = claimsText
 	}
+}
+
+// guessType is the type of a new role that names none. The reference's guides
+// leave it out for JWT roles, its server takes it for OIDC: what tells the two
+// apart is that only an OIDC role has redirect URIs.
+func (r *Role) guessType() string {
+	if len(r.RedirectURIs) > 0 {
+		return roleOIDC
+	}
+	return roleJWT
 }
 
 // twin reads a parameter under its new or its old name and remembers which

@@ -87,7 +87,7 @@ func TestRoleRefusals(t *testing.T) {
 		"mapping to role":     {map[string]any{"claim_mappings": map[string]any{"a": "role"}}, `metadata key "role" is reserved and may not be a mapping destination`},
 		"mapping twice":       {map[string]any{"claim_mappings": map[string]any{"a": "x", "b": "x"}}, `multiple keys are mapped to metadata key "x"`},
 		"user claim":          {map[string]any{"user_claim": nil}, "a user claim must be defined on the role"},
-		"no redirect":         {map[string]any{"role_type": nil}, "'allowed_redirect_uris' must be set if 'role_type' is 'oidc' or unspecified."},
+		"no redirect":         {map[string]any{"role_type": "oidc"}, "'allowed_redirect_uris' must be set if 'role_type' is 'oidc' or unspecified."},
 		"unbounded":           {map[string]any{"bound_audiences": nil}, "must have at least one bound constraint when creating/updating a role"},
 		"empty bounds":        {map[string]any{"bound_audiences": nil, "bound_claims": map[string]any{}}, "must have at least one bound constraint when creating/updating a role"},
 		"claims as text":      {map[string]any{"bound_claims": `{"a":"b"}`}, `error converting input for field "bound_claims": expected type object, got string`},
