@@ -87,18 +87,28 @@ func (b *Barrier) Keyring() *Keyring { return &b.ring }
 // Sealed reports whether transactions answer ErrSealed.
 func (b *Barrier) Sealed() bool { return b.ring.state.Load() == nil }
 
+func (b *Barrier) ready() error {
+	switch {
+	case !b.Sealed():
+		return nil
+	case b.background.ctx.Err() != nil:
+		return storage.ErrClosed
+	}
+	return ErrSealed
+}
+
 // View implements storage.Store.
 func (b *Barrier) View(ctx context.Context, fn func(storage.ReadTx) error) error {
-	if b.Sealed() {
-		return ErrSealed
+	if err := b.ready(); err != nil {
+		return err
 	}
 	return view(ctx, b.inner, &b.ring, fn)
 }
 
 // Update implements storage.Store.
 func (b *Barrier) Update(ctx context.Context, fn func(storage.Tx) error) error {
-	if b.Sealed() {
-		return ErrSealed
+	if err := b.ready(); err != nil {
+		return err
 	}
 	b.countIfDue()
 	return update(ctx, b.inner, &b.ring, fn)

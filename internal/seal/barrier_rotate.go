@@ -128,7 +128,7 @@ func (b *Barrier) count(ctx context.Context, s *ringState) error {
 // barrier.
 type background struct {
 	mu      sync.Mutex
-	ctx     context.Context //nolint:containedctx // the barrier's life, not a call's
+	ctx     context.Context
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 }

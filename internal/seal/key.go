@@ -41,7 +41,7 @@ func ParseKey(text []byte) ([]byte, error) {
 // ReadKeyFile returns the unseal key in the file, which nobody but its owner
 // may be able to read or write.
 func ReadKeyFile(path string) ([]byte, error) {
-	f, err := os.Open(path) //nolint:gosec // the operator's own path
+	f, err := os.Open(path) // the operator's own path
 	if err != nil {
 		return nil, fmt.Errorf("seal: key file: %w", err)
 	}
@@ -68,7 +68,7 @@ func ReadKeyFile(path string) ([]byte, error) {
 // CreateKeyFile writes a fresh unseal key, in base64, to a new file of mode
 // 0600 and returns it once it is on disk. It never replaces a file.
 func CreateKeyFile(path string) (key []byte, err error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator's own path
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // the operator's own path
 	if err != nil {
 		return nil, fmt.Errorf("seal: creating the key file: %w", err)
 	}
@@ -86,7 +86,7 @@ func syncDir(dir string) error {
 	if runtime.GOOS == "windows" {
 		return nil
 	}
-	d, err := os.Open(dir) //nolint:gosec // the operator's own path
+	d, err := os.Open(dir) // the operator's own path
 	if err != nil {
 		return fmt.Errorf("seal: creating the key file: %w", err)
 	}

@@ -79,7 +79,7 @@ func (s *Store) options() *bolt.Options {
 		FreelistType:    bolt.FreelistMapType,
 		InitialMmapSize: mapSize,
 		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
-			f, err := os.OpenFile(name, flag&^os.O_CREATE, mode) //nolint:gosec // the operator's own path
+			f, err := os.OpenFile(name, flag&^os.O_CREATE, mode) // the operator's own path
 			s.file = f
 			return f, err
 		},
@@ -125,10 +125,10 @@ func openError(path string, err error) error {
 // another name and linked into place when whole, so that a crash leaves either
 // none or a good one, and an empty file is always damage.
 func prepare(dir, path string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil { //nolint:gosec // the operator's own path
 		return fmt.Errorf("storage: creating the directory: %w", err)
 	}
-	info, err := os.Lstat(path)
+	info, err := os.Lstat(path) //nolint:gosec // the operator's own path
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return create(dir, path)
@@ -139,7 +139,7 @@ func prepare(dir, path string) error {
 	case info.Size() == 0:
 		return fmt.Errorf("%w: %s is empty: restore it from a backup", storage.ErrDamaged, path)
 	case info.Mode().Perm()&0o077 != 0:
-		if err := os.Chmod(path, 0o600); err != nil {
+		if err := os.Chmod(path, 0o600); err != nil { //nolint:gosec // the operator's own path
 			return fmt.Errorf("storage: %s is open to others and cannot be closed to them: %w", path, err)
 		}
 	}
@@ -151,7 +151,7 @@ func create(dir, path string) error {
 	if err != nil {
 		return fmt.Errorf("storage: creating the data file: %w", err)
 	}
-	defer func() { _ = os.Remove(temp.Name()) }()
+	defer func() { _ = os.Remove(temp.Name()) }() //nolint:gosec // the operator's own path
 	if err := temp.Close(); err != nil {
 		return fmt.Errorf("storage: creating the data file: %w", err)
 	}
@@ -161,7 +161,7 @@ func create(dir, path string) error {
 	// Link does not replace: a server that starts at the same moment keeps its own.
 	err = os.Link(temp.Name(), path)
 	if err != nil && !errors.Is(err, fs.ErrExist) {
-		err = os.Rename(temp.Name(), path) // a file system without links
+		err = os.Rename(temp.Name(), path) //nolint:gosec // a file system without links
 	}
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("storage: creating the data file: %w", err)

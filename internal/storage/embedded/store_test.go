@@ -73,31 +73,3 @@ func TestSecondOpenIsRefusedAtOnce(t *testing.T) {
 		t.Fatalf("took %v", d)
 	}
 }
-
-func BenchmarkUpdate(b *testing.B) {
-	for _, writers := range []int{1, 32} {
-		b.Run(fmt.Sprintf("1kB/writers=%d", writers), func(b *testing.B) {
-			s := open(b, b.TempDir(), Options{})
-			value := make([]byte, 1024)
-			next := make(chan int)
-			b.ReportAllocs()
-			b.ResetTimer()
-			var wg sync.WaitGroup
-			for range writers {
-				wg.Go(func() {
-					for i := range next {
-						key := fmt.Appendf(nil, "secret/data/%032d", i*7919%1000003)
-						if err := s.Update(context.Background(), func(tx storage.Tx) error { return tx.Put(key, value, time.Time{}) }); err != nil {
-							b.Error(err)
-						}
-					}
-				})
-			}
-			for i := range b.N {
-				next <- i
-			}
-			close(next)
-			wg.Wait()
-		})
-	}
-}

@@ -65,7 +65,7 @@ func (s *Store) due(ctx context.Context) (keys [][]byte, err error) {
 	}
 	c := expiry.Cursor()
 	for k, _ := c.First(); k != nil && len(keys) < sweepBatch; k, _ = c.Next() {
-		if len(k) < expirySize || int64(binary.BigEndian.Uint64(k)) > now { //nolint:gosec // never negative
+		if len(k) < expirySize || int64(binary.BigEndian.Uint64(k)) > now { // never negative
 			break
 		}
 		keys = append(keys, append([]byte(nil), k[expirySize:]...))

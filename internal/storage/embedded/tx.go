@@ -179,7 +179,7 @@ const expirySize = 8
 
 func encode(expires int64, value []byte) []byte {
 	record := make([]byte, expirySize, expirySize+len(value))
-	binary.BigEndian.PutUint64(record, uint64(expires)) //nolint:gosec // never negative: driver.Expiry
+	binary.BigEndian.PutUint64(record, uint64(expires)) // never negative: driver.Expiry
 	return append(record, value...)
 }
 
@@ -187,7 +187,7 @@ func decode(record []byte) (expires int64, value []byte, err error) {
 	if len(record) < expirySize || record[0] > 0x7f {
 		return 0, nil, fmt.Errorf("%w: a record has no expiry", storage.ErrDamaged)
 	}
-	return int64(binary.BigEndian.Uint64(record)), record[expirySize:], nil //nolint:gosec // sign checked above
+	return int64(binary.BigEndian.Uint64(record)), record[expirySize:], nil // sign checked above
 }
 
 // indexKey is the key in the expiry bucket: by instant first, then by key.

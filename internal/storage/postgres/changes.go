@@ -134,7 +134,7 @@ func unpack(packed []byte) (keys [][]byte) {
 		if size <= 0 || n > uint64(len(packed)-size) {
 			return nil
 		}
-		end := size + int(n) //nolint:gosec // bounded by the line above
+		end := size + int(n) // bounded by the line above
 		keys = append(keys, bytes.Clone(packed[size:end]))
 		packed = packed[end:]
 	}
@@ -154,7 +154,7 @@ func (s *Store) register(ctx context.Context) error {
 	var id [8]byte
 	_, _ = rand.Read(id[:])
 	j := &journal{
-		node:      int64(binary.BigEndian.Uint64(id[:]) >> 1), //nolint:gosec // 63 bits
+		node:      int64(binary.BigEndian.Uint64(id[:]) >> 1), // 63 bits
 		next:      1,
 		undecided: map[int64]*entry{},
 	}

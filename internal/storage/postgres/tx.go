@@ -48,7 +48,7 @@ var errEnded = errors.New("storage: transaction used after its function returned
 // begins with the first read; writes stay in buf until the commit.
 type tx struct {
 	store    *Store
-	ctx      context.Context //nolint:containedctx // the transaction's own, for its methods
+	ctx      context.Context
 	begin    string
 	now      time.Time
 	writable bool

@@ -149,7 +149,7 @@ func testNthFailure(t *testing.T, c Config) {
 			want = "[f/a f/b f/c]"
 		}
 		if fmt.Sprint(got) != want {
-			return fmt.Errorf("keys are %v, want %v (%v)", got, want, err)
+			return errors.Join(fmt.Errorf("keys are %v, want %v", got, want), err)
 		}
 		return err
 	})
