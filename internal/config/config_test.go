@@ -54,11 +54,11 @@ colour = "red"
 address = "0.0.0.0:8200"
 
 [[listener]]
-adress = "127.0.0.1:8200"
+add_ress = "127.0.0.1:8200"
 doors = ["front"]
 
 [storage]
-type = "embeded"
+type = "imbedded"
 max_connections = 0
 
 [limits]
@@ -83,10 +83,10 @@ type = "key_file"
 		`j.toml:1: allow_no_audit: is not true or false`,
 		`j.toml:2: colour: unknown setting: remove it`,
 		`j.toml:5: listener.0.address: would send tokens in clear beyond this machine: set tls_cert_file`,
-		`j.toml:8: listener.1.adress: unknown setting: did you mean "address"?`,
+		`j.toml:8: listener.1.add_ress: unknown setting: did you mean "address"?`,
 		`j.toml:7: listener.1.address: is missing`,
 		`j.toml:9: listener.1.doors: unknown door "front": use "vault" or "pvault"`,
-		`j.toml:12: storage.type: unknown value "embeded": use "embedded" or "postgres"`,
+		`j.toml:12: storage.type: unknown value "imbedded": use "embedded" or "postgres"`,
 		`j.toml:13: storage.max_connections: is out of range: use a number from 1 to 10000`,
 		`j.toml:11: storage.directory: is missing`,
 		`j.toml:16: limits.request_timeout: "soon" is no duration`,

@@ -13,9 +13,9 @@ var (
 	tokenBackend     = NewBackend("token based credentials")
 	jwtBackend       = NewBackend("login with a JSON Web Token (RFC 7519) of a trusted issuer", jwtRows)
 	identityBackend  = NewBackend("identity store")
-	kv1Backend       = NewBackend("key-value store")
-	kv2Backend       = NewBackend("versioned key-value store")
-	cubbyholeBackend = NewBackend("per-token private secret storage")
+	kv1Backend       = NewBackend("key-value store", kv1Rows)
+	kv2Backend       = NewBackend("versioned key-value store", kv2Rows)
+	cubbyholeBackend = NewBackend("per-token private secret storage", cubbyholeRows)
 )
 
 // backendOf returns the rows that serve a mount, or nil.

@@ -29,7 +29,7 @@ func (d doorman) Authenticate(ctx context.Context, r *gate.Request) (*principal.
 	if err != nil {
 		return nil, err
 	}
-	c.authed = true
+	c.authed, c.caller = true, p
 	return p, c.readData()
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/jotgate/jotgate/internal/api/route"
 	"github.com/jotgate/jotgate/internal/gate"
 	"github.com/jotgate/jotgate/internal/mount"
+	"github.com/jotgate/jotgate/internal/principal"
 )
 
 // The operations that a request can ask for. They are the verbs of rows and
@@ -85,9 +86,10 @@ type Call struct {
 	pass   gate.Pass // zero until the gate has opened
 	w      http.ResponseWriter
 	row    *route.Row[Action]
-	fields map[string]any // parsed declared parameters
-	authed bool           // the credential was accepted
-	limit  int64          // of the body
+	fields map[string]any       // parsed declared parameters
+	authed bool                 // the credential was accepted
+	caller *principal.Principal // nil for public endpoints
+	limit  int64                // of the body
 }
 
 // HTTP returns the request as it came in, for headers. Its body is consumed.

@@ -15,6 +15,8 @@ import (
 
 	"github.com/jotgate/jotgate/internal/audit"
 	"github.com/jotgate/jotgate/internal/authjwt"
+	"github.com/jotgate/jotgate/internal/engine/cubbyhole"
+	"github.com/jotgate/jotgate/internal/engine/kv"
 	"github.com/jotgate/jotgate/internal/gate"
 	"github.com/jotgate/jotgate/internal/identity"
 	"github.com/jotgate/jotgate/internal/jwks"
@@ -111,6 +113,7 @@ func newDoor(t testing.TB) *door {
 		_, err := rt.Sessions.IssueRoot(tx, rootToken)
 		return err
 	}))
+	rt.KV, rt.Cubbyhole = kv.New(d.store, d.clock.now), cubbyhole.New(d.store)
 	d.rt = rt
 	d.h = New(Options{Info: Info{Version: "0.1.0", StorageType: "embedded"}, Log: logger, Now: d.clock.now})
 	d.h.Unlock(rt)

@@ -136,4 +136,3 @@ func deleteCubby(ctx context.Context, c *Call, pass gate.Pass) (*Reply, error) {
 func listCubby(ctx context.Context, c *Call, pass gate.Pass) (*Reply, error) {
 	return keysReply(c.Runtime.Cubbyhole.List(ctx, pass, c.Mount.Logical(), c.Param("path"), page(c)))
 }
-

@@ -140,8 +140,8 @@ func (e *Engine) List(ctx context.Context, pass gate.Pass, mount, path string, p
 // gate asks it while it decides between create and update.
 func (e *Engine) Exists(ctx context.Context, p *principal.Principal, path string) (bool, error) {
 	id := p.Attrs().TokenID
-	if id == "" || drawer.CheckPath(path) != nil {
-		return false, nil
+	if id == "" || !drawer.ValidPath(path) {
+		return false, nil // the write itself will say what is wrong
 	}
 	found := false
 	err := e.store.View(ctx, func(tx storage.ReadTx) error {

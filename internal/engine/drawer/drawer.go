@@ -53,6 +53,9 @@ func CheckPath(path string) error {
 	return nil
 }
 
+// ValidPath reports whether CheckPath has nothing against path.
+func ValidPath(path string) bool { return CheckPath(path) == nil }
+
 func hasControl(s string) bool {
 	for i := range len(s) {
 		if s[i] < 0x20 || s[i] == 0x7f || s[i] == 0xff {

@@ -226,6 +226,9 @@ func (e *Engine) each(ctx context.Context, pass gate.Pass, a Address, verb strin
 		return err
 	}
 	if len(numbers) == 0 {
+		if verb == "destroy/" { // the reference spells it in two ways
+			return fault.New(fault.Invalid, "no version number provided")
+		}
 		return fault.New(fault.Invalid, "No version number provided")
 	}
 	return e.change(ctx, a, func(tx storage.Tx, s *secret) (*secret, error) {
