@@ -35,6 +35,7 @@ const (
 	WrongIssuer         // the discovery document is for another issuer
 	Empty               // the key set has no keys
 	Banner              // answers what is not HTTP
+	NoDiscovery         // answers 503 for the discovery document only
 )
 
 // Secret stands in the bodies of failing answers: it must never be seen.
@@ -276,6 +277,11 @@ func (p *Provider) misbehave(w http.ResponseWriter, r *http.Request, f Failure, 
 			_, _ = conn.Write([]byte(Secret + "\r\n\r\n"))
 			_ = conn.Close()
 		}
+	case NoDiscovery:
+		if isKeys {
+			return p.JWKS()
+		}
+		http.Error(w, Secret, http.StatusServiceUnavailable)
 	case WrongIssuer:
 		if isKeys {
 			return p.JWKS()

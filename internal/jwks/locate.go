@@ -63,12 +63,20 @@ func (l *discoveryLocator) locate(ctx context.Context, etag string) (document, e
 }
 
 // discover reads the issuer's document (OpenID Connect Discovery 1.0
-// section 4) and returns its jwks_uri.
+// section 4) and returns its jwks_uri. While there is no document to be had,
+// the place that the last one named is still good.
 func (l *discoveryLocator) discover(ctx context.Context) (string, error) {
 	d, err := l.f.get(ctx, strings.TrimSuffix(l.issuer, "/")+"/.well-known/openid-configuration", "")
-	if err != nil {
-		return "", fmt.Errorf("fetching the discovery document: %w", err)
+	switch {
+	case err == nil:
+		return l.read(d)
+	case l.jwksURI != "":
+		return l.jwksURI, nil
 	}
+	return "", fmt.Errorf("fetching the discovery document: %w", err)
+}
+
+func (l *discoveryLocator) read(d document) (string, error) {
 	root, err := jwt.ParseValue(d.body, 2*maxDepth)
 	if err != nil || root.Kind() != jwt.KindObject {
 		return "", errors.New("the discovery document is not one unambiguous JSON object")

@@ -310,7 +310,7 @@ func (r *remote) Generation() uint64 {
 func (r *remote) Status() Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	st := Status{Kind: r.kind, URL: redact(r.url), Generation: r.Generation(), Fetches: r.fetches, LastAttempt: r.lastTry}
+	st := Status{Kind: r.kind, URL: redact(r.url), Generation: r.Generation(), Fetches: r.fetches, Fetching: r.flight != nil, LastAttempt: r.lastTry}
 	if r.lastErr != nil {
 		st.LastError = r.lastErr.Error()
 	}

@@ -15,7 +15,7 @@ const (
 	maxDepth    = 16
 )
 
-// ErrSet: a document is not a key set. Kind Invalid, reason "invalid_key_set".
+// ErrSet says that a document is not a key set. Kind Invalid, reason "invalid_key_set".
 var ErrSet = fault.New(fault.Invalid, "the document is not a JSON Web Key or a JSON Web Key Set").WithReason("invalid_key_set")
 
 // Skipped is a key of a set that cannot be used, and why.

@@ -8,8 +8,8 @@ import (
 	"github.com/jotgate/jotgate/internal/jwt"
 )
 
-// ErrUnavailable: the issuer's keys are not in memory and cannot be fetched
-// now. Kind Unavailable, reason "keys_unavailable".
+// ErrUnavailable says that the issuer's keys are not in memory and cannot be
+// fetched now. Kind Unavailable, reason "keys_unavailable".
 var ErrUnavailable = fault.New(fault.Unavailable, "the keys of the token's issuer cannot be fetched at the moment").WithReason("keys_unavailable")
 
 // Source is the keys of one issuer. It is safe for concurrent use.
@@ -39,7 +39,8 @@ type Status struct {
 	Keys        int       `json:"keys"`          // usable keys in memory
 	Skipped     []Skipped `json:"skipped,omitempty"`
 	Generation  uint64    `json:"generation"`
-	Fetches     uint64    `json:"fetches"` // attempts since the start
+	Fetches     uint64    `json:"fetches"`  // attempts since the start
+	Fetching    bool      `json:"fetching"` // one is under way
 	LastAttempt time.Time `json:"last_attempt,omitzero"`
 	LastSuccess time.Time `json:"last_success,omitzero"`
 	FreshUntil  time.Time `json:"fresh_until,omitzero"`

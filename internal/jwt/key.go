@@ -127,7 +127,7 @@ func (k *Key) setRSA(p *rsa.PublicKey) error {
 }
 
 func (k *Key) setEC(p *ecdsa.PublicKey) error {
-	if p == nil || p.Curve == nil {
+	if p == nil || p.Curve == nil || p.X == nil || p.Y == nil { //nolint:staticcheck // Bytes panics without coordinates
 		return refuse(ErrKey, "the EC key is empty")
 	}
 	// Bytes fails for a point off the curve and for the point at infinity.

@@ -224,13 +224,13 @@ func TestPEMHoldsExactlyOnePublicKey(t *testing.T) {
 }
 
 func TestNewKeyRefusesWhatIsNoSoundPublicKey(t *testing.T) {
-	off := &ecdsa.PublicKey{Curve: elliptic.P256(), X: big.NewInt(1), Y: big.NewInt(1)}
+	off := &ecdsa.PublicKey{Curve: elliptic.P256(), X: big.NewInt(1), Y: big.NewInt(1)} //nolint:staticcheck // no other way to make a bad point
 	small, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, pub := range map[string]any{
-		"nil": nil, "text": "x", "off the curve": off, "empty EC": &ecdsa.PublicKey{}, "empty RSA": &rsa.PublicKey{}, "RSA 1024": small.Public(),
+		"nil": nil, "text": "x", "off the curve": off, "empty EC": &ecdsa.PublicKey{}, "EC without a point": &ecdsa.PublicKey{Curve: elliptic.P256()}, "empty RSA": &rsa.PublicKey{}, "RSA 1024": small.Public(),
 		"zero Ed25519": ed25519.PublicKey(make([]byte, 32)), "nil Ed25519": ed25519.PublicKey(nil), "nil RSA": (*rsa.PublicKey)(nil),
 	} {
 		if k, err := jwt.NewKey(pub, "k", ""); k != nil || !errors.Is(err, jwt.ErrKey) {

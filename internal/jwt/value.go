@@ -67,7 +67,7 @@ func (v Value) Number() (Number, bool) {
 	if v.Kind() != KindNumber {
 		return Number{}, false
 	}
-	return Number{v.text}, true
+	return Number(v), true
 }
 
 // List returns the elements in order, and whether v is a list.
