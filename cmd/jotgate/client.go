@@ -320,7 +320,10 @@ func decodeSecret(body []byte) (*secret, error) {
 }
 
 func hasEnvelope(object map[string]any) bool {
-	_, id := object["request_id"]
-	_, data := object["data"]
-	return id || data
+	for _, name := range []string{"request_id", "data", "errors"} {
+		if _, ok := object[name]; ok {
+			return true
+		}
+	}
+	return false
 }

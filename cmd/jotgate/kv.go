@@ -210,15 +210,23 @@ func (a *app) kvData(args []string) (map[string]any, error) {
 }
 
 func (a *app) kvWrite(ctx context.Context, p kvPath, data map[string]any, cas int) error {
+	s, err := kvSend(ctx, p, data, cas)
+	if err != nil {
+		return err
+	}
+	return a.printWritten(s, p)
+}
+
+func kvSend(ctx context.Context, p kvPath, data map[string]any, cas int) (*secret, error) {
 	var body any = data
 	if p.v2 {
 		body = map[string]any{"data": data, "options": casOptions(cas)}
 	}
 	s, err := p.c.call(ctx, request{method: http.MethodPut, path: p.at("data"), body: body})
 	if err != nil {
-		return failed(err, "Error writing data to %s", p.at("data"))
+		return nil, failed(err, "Error writing data to %s", p.at("data"))
 	}
-	return a.printWritten(s, p)
+	return s, nil
 }
 
 func casOptions(cas int) map[string]any {
@@ -260,17 +268,20 @@ func (a *app) kvPatch(ctx context.Context, p kvPath, data map[string]any, cas in
 		return cli.Usagef("-method must be patch or rw, got %q", method)
 	}
 	if method == "rw" {
-		return a.kvReadWrite(ctx, p, data)
+		s, err := a.kvReadWrite(ctx, p, data)
+		if err != nil {
+			return err
+		}
+		return a.printWritten(s, p)
 	}
 	s, err := p.c.call(ctx, request{method: http.MethodPatch, path: p.at("data"), typ: mergePatch,
 		body: map[string]any{"data": data, "options": casOptions(cas)}})
 	switch {
 	case statusOf(err) == http.StatusForbidden && method == "" && cas < 0:
-		if rwErr := a.kvReadWrite(ctx, p, data); rwErr != nil {
-			return rwErr
+		if s, err = a.kvReadWrite(ctx, p, data); err != nil {
+			return err
 		}
 		a.env.Warnf("Data was written to %s but we recommend that you add the \"patch\" capability to your ACL policy in order to use HTTP PATCH in the future.", p.at("data"))
-		return nil
 	case err != nil:
 		return failed(err, "Error writing data to %s", p.at("data"))
 	case s == nil:
@@ -280,10 +291,10 @@ func (a *app) kvPatch(ctx context.Context, p kvPath, data map[string]any, cas in
 }
 
 // kvReadWrite merges on this side and writes only if nobody wrote meanwhile.
-func (a *app) kvReadWrite(ctx context.Context, p kvPath, change map[string]any) error {
+func (a *app) kvReadWrite(ctx context.Context, p kvPath, change map[string]any) (*secret, error) {
 	old, version, err := a.kvRead(ctx, p, 0)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	data := maps.Clone(old)
 	for k, v := range change {
@@ -293,7 +304,7 @@ func (a *app) kvReadWrite(ctx context.Context, p kvPath, change map[string]any) 
 		}
 		data[k] = v
 	}
-	return a.kvWrite(ctx, p, data, version)
+	return kvSend(ctx, p, data, version)
 }
 
 // kvRead returns a version's data and the version's number.

@@ -198,6 +198,6 @@ func (a *app) loginText(f loginFlags) string {
 			"later requests.\n"
 	}
 	return "Success! You are now authenticated. The token information displayed below is\n" +
-		"already stored in the token helper. You do NOT need to run \"" + a.env.Name + " login\"\n" +
-		"again. Future " + a.env.Name + " requests will automatically use this token.\n"
+		"already stored in the token helper. You do NOT need to run \"" + a.env.Name + " login\" again.\n" +
+		"Future " + a.env.Name + " requests will automatically use this token.\n"
 }

@@ -34,7 +34,7 @@ type mount struct {
 	Type                  string            `json:"type"`
 	Description           string            `json:"description"`
 	Accessor              string            `json:"accessor"`
-	Config                map[string]any    `json:"config"`
+	Config                mountConfig       `json:"config"`
 	Options               map[string]string `json:"options"`
 	Local                 bool              `json:"local"`
 	SealWrap              bool              `json:"seal_wrap"`
@@ -43,6 +43,22 @@ type mount struct {
 	RunningPluginVersion  string            `json:"running_plugin_version"`
 	RunningSha256         string            `json:"running_sha256"`
 	DeprecationStatus     string            `json:"deprecation_status"`
+}
+
+// mountConfig are a mount's own settings.
+type mountConfig struct {
+	DefaultLeaseTTL     any      `json:"default_lease_ttl"`
+	MaxLeaseTTL         any      `json:"max_lease_ttl"`
+	ForceNoCache        bool     `json:"force_no_cache"`
+	AuditRequestKeys    []string `json:"audit_non_hmac_request_keys,omitempty"`
+	AuditResponseKeys   []string `json:"audit_non_hmac_response_keys,omitempty"`
+	ListingVisibility   string   `json:"listing_visibility,omitzero"`
+	PassthroughHeaders  []string `json:"passthrough_request_headers,omitempty"`
+	AllowedHeaders      []string `json:"allowed_response_headers,omitempty"`
+	TokenType           string   `json:"token_type,omitzero"`
+	AllowedManagedKeys  []string `json:"allowed_managed_keys,omitempty"`
+	DelegatedAccessors  []string `json:"delegated_auth_accessors,omitempty"`
+	UserLockoutSettings any      `json:"user_lockout_config,omitzero"`
 }
 
 // tuneFlags are the settings that enable and tune share.
@@ -279,8 +295,8 @@ func (a *app) printMountsDetailed(mounts map[string]mount) {
 	rows := make([][]string, 0, len(mounts))
 	for _, path := range sortedKeys(mounts) {
 		m := mounts[path]
-		rows = append(rows, []string{path, m.Type, m.Accessor, ttlText(m.Config["default_lease_ttl"]), ttlText(m.Config["max_lease_ttl"]),
-			textOr(m.Config["token_type"]), valueText(m.Options), strconv.FormatBool(m.Local), strconv.FormatBool(m.SealWrap), m.Description, m.UUID})
+		rows = append(rows, []string{path, m.Type, m.Accessor, ttlText(m.Config.DefaultLeaseTTL), ttlText(m.Config.MaxLeaseTTL),
+			m.Config.TokenType, valueText(m.Options), strconv.FormatBool(m.Local), strconv.FormatBool(m.SealWrap), m.Description, m.UUID})
 	}
 	a.env.PrintColumns(header, rows)
 }

@@ -79,8 +79,7 @@ func (a *app) initStatus(cmd *cobra.Command) error {
 		Initialized bool `json:"initialized"`
 	}
 	if err := c.plain(cmd.Context(), request{method: http.MethodGet, path: "sys/init"}, &out); err != nil {
-		err = failed(err, "Error checking init status")
-		return &cli.Error{Status: cli.StatusLocal, Hint: cli.HintOf(err), Cause: err}
+		return asLocal(failed(err, "Error checking init status"))
 	}
 	if done, err := a.printData(out); done && err != nil {
 		return err

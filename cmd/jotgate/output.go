@@ -222,7 +222,7 @@ func humanSeconds(secs int64) string {
 	return s
 }
 
-// keysOf returns the "keys" of a LIST answer.
+// keysOf returns the "keys" of a LIST answer, sorted.
 func keysOf(s *secret) ([]string, bool) {
 	list, ok := s.data()["keys"].([]any)
 	if !ok {
@@ -232,6 +232,7 @@ func keysOf(s *secret) ([]string, bool) {
 	for _, k := range list {
 		keys = append(keys, valueText(k))
 	}
+	slices.Sort(keys)
 	return keys, true
 }
 

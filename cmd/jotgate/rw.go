@@ -247,11 +247,12 @@ func (a *app) pathHelp(cmd *cobra.Command, path string) error {
 	return nil
 }
 
-// failed puts what was tried before an error; its status and hint stay. A
-// request that was only printed passes through.
+// failed puts what was tried before the server's refusal or silence; status and
+// hint stay. A local mistake needs no such words, and a request that was only
+// printed passes through.
 func failed(err error, format string, args ...any) error {
-	if err == errPrinted { //nolint:errorlint // the sentinel itself ends the command
+	if cli.StatusOf(err) != cli.StatusServer {
 		return err
 	}
-	return &cli.Error{Status: cli.StatusOf(err), Text: fmt.Sprintf(format, args...), Hint: cli.HintOf(err), Cause: err}
+	return &cli.Error{Status: cli.StatusServer, Text: fmt.Sprintf(format, args...), Hint: cli.HintOf(err), Cause: err}
 }

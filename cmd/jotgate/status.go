@@ -35,6 +35,8 @@ type sealStatus struct {
 	LeaderAddress string `json:"leader_address,omitzero"`
 	LeaderCluster string `json:"leader_cluster_address,omitzero"`
 	ActiveTime    string `json:"active_time,omitzero"`
+	RaftCommitted uint64 `json:"raft_committed_index,omitzero"`
+	RaftApplied   uint64 `json:"raft_applied_index,omitzero"`
 }
 
 func (a *app) newStatus() *cobra.Command {
@@ -50,11 +52,7 @@ func (a *app) newStatus() *cobra.Command {
 			}
 			st, err := c.sealStatus(cmd.Context())
 			if err != nil {
-				if err == errPrinted { //nolint:errorlint // the sentinel itself ends the command
-					return err
-				}
-				err = failed(err, "Error checking seal status")
-				return &cli.Error{Status: cli.StatusLocal, Hint: cli.HintOf(err), Cause: err}
+				return asLocal(failed(err, "Error checking seal status"))
 			}
 			if err := a.printStatus(st); err != nil {
 				return err
@@ -85,6 +83,8 @@ func (c *client) addLeader(ctx context.Context, st *sealStatus) error {
 		ActiveTime    string `json:"active_time"`
 		LeaderAddress string `json:"leader_address"`
 		LeaderCluster string `json:"leader_cluster_address"`
+		RaftCommitted uint64 `json:"raft_committed_index"`
+		RaftApplied   uint64 `json:"raft_applied_index"`
 	}
 	err := c.plain(ctx, request{method: http.MethodGet, path: "sys/leader"}, &leader)
 	if statusOf(err) == http.StatusServiceUnavailable {
@@ -96,6 +96,7 @@ func (c *client) addLeader(ctx context.Context, st *sealStatus) error {
 	}
 	st.HAEnabled, st.IsSelf, st.ActiveTime = leader.HAEnabled, leader.IsSelf, leader.ActiveTime
 	st.LeaderAddress, st.LeaderCluster = leader.LeaderAddress, leader.LeaderCluster
+	st.RaftCommitted, st.RaftApplied = leader.RaftCommitted, leader.RaftApplied
 	return nil
 }
 
@@ -150,5 +151,18 @@ func (st *sealStatus) pairs() [][]string {
 	if st.ActiveTime != "" && st.ActiveTime != "0001-01-01T00:00:00Z" {
 		out = append(out, []string{"Active Since", st.ActiveTime})
 	}
+	if st.RaftCommitted > 0 {
+		out = append(out, []string{"Raft Committed Index", strconv.FormatUint(st.RaftCommitted, 10)},
+			[]string{"Raft Applied Index", strconv.FormatUint(st.RaftApplied, 10)})
+	}
 	return out
+}
+
+// asLocal gives a refusal status 1, where status 2 means something else. What
+// was only printed passes through.
+func asLocal(err error) error {
+	if cli.StatusOf(err) != cli.StatusServer {
+		return err
+	}
+	return &cli.Error{Status: cli.StatusLocal, Hint: cli.HintOf(err), Cause: err}
 }

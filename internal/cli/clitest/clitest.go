@@ -27,7 +27,8 @@ import (
 // FILE of serve holds answers, each a line "METHOD PATH STATUS" followed by the
 // body and an empty line. An answer may be given once only, in any order, or
 // again and again when its line starts with "*". What was asked is written as
-// "METHOD PATH" with the headers that matter and the body, if any.
+// "METHOD PATH" with the headers that matter and the body, if any. A line
+// "@NAME" stands for the content of the file NAME.
 func Run(t *testing.T, dir, addr string) {
 	t.Helper()
 	testscript.Run(t, testscript.Params{
@@ -58,7 +59,7 @@ func Run(t *testing.T, dir, addr string) {
 				if !ok {
 					ts.Fatalf("no server was started")
 				}
-				want, got := strings.TrimSpace(ts.ReadFile(args[0])), v.(*server).take()
+				want, got := expand(ts, strings.TrimSpace(ts.ReadFile(args[0]))), v.(*server).take()
 				if got != want {
 					ts.Fatalf("the server was asked:\n%s\n\nwanted:\n%s", got, want)
 				}
@@ -92,7 +93,7 @@ func parse(ts *testscript.TestScript, text string) []*answer {
 	}
 	for block := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
 		line, body, _ := strings.Cut(block, "\n")
-		a := &answer{body: strings.TrimSpace(body)}
+		a := &answer{body: expand(ts, strings.TrimSpace(body))}
 		if line, a.always = strings.CutPrefix(line, "*"); true {
 			f := strings.Fields(line)
 			if len(f) != 3 {
@@ -107,6 +108,17 @@ func parse(ts *testscript.TestScript, text string) []*answer {
 		out = append(out, a)
 	}
 	return out
+}
+
+// expand replaces a line "@file" by the file, for bodies with empty lines.
+func expand(ts *testscript.TestScript, text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		if name, ok := strings.CutPrefix(line, "@"); ok {
+			lines[i] = strings.TrimRight(ts.ReadFile(name), "\n")
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 // shown are the request headers that a script may care about.
@@ -130,10 +142,13 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for _, a := range s.answers {
 		if a.method == r.Method && a.path == r.URL.RequestURI() && (a.always || !a.used) {
 			a.used = true
-			if strings.HasPrefix(a.body, "[users") {
+			if strings.HasPrefix(a.body, "[users.") {
 				w.Header().Set("Content-Type", "application/toml")
 			}
 			w.WriteHeader(a.status)
+			if w.Header().Get("Content-Type") == "application/toml" {
+				a.body = strings.TrimRight(a.body, "\n") + "\n"
+			}
 			_, _ = io.WriteString(w, a.body)
 			return
 		}
