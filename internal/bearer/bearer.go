@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/jotgate/jotgate/internal/fault"
@@ -33,7 +34,8 @@ const DefaultCacheSize = 32768
 type Verifier struct {
 	snapshot func() *iam.Snapshot
 	now      func() time.Time
-	cache    *cache
+	size     int
+	cache    atomic.Pointer[cache]
 }
 
 // New returns a verifier.
@@ -47,7 +49,27 @@ func New(o Options) (*Verifier, error) {
 	if o.CacheSize == 0 {
 		o.CacheSize = DefaultCacheSize
 	}
-	return &Verifier{snapshot: o.Snapshot, now: o.Now, cache: newCache(o.CacheSize)}, nil
+	return &Verifier{snapshot: o.Snapshot, now: o.Now, size: o.CacheSize}, nil
+}
+
+// cacheFor returns the cache of one configuration. A new configuration starts
+// with an empty one; what was verified under the old one is let go whole.
+func (v *Verifier) cacheFor(snap *iam.Snapshot) *cache {
+	if v.size < 0 {
+		return nil
+	}
+	c := v.cache.Load()
+	if c != nil && c.snapshot == snap {
+		return c
+	}
+	fresh := newCache(snap, v.size)
+	if v.cache.CompareAndSwap(c, fresh) {
+		return fresh
+	}
+	if c = v.cache.Load(); c.snapshot == snap {
+		return c
+	}
+	return nil // another configuration came in just now: judge without memory
 }
 
 // Reasons of refusals, beside those of packages jwt, jwks and trust.
@@ -79,17 +101,23 @@ func (v *Verifier) Authenticate(ctx context.Context, raw string) (*principal.Pri
 	}
 	now := v.now()
 	sum := sha256.Sum256([]byte(raw))
-	if e := v.cache.get(sum); e != nil {
-		if e.valid(snap, now) {
+	c := v.cacheFor(snap)
+	if e := c.get(sum); e != nil {
+		if e.valid(now) {
 			return e.caller, nil
 		}
-		v.cache.drop(sum, e)
+		c.drop(sum, e)
 	}
-	return v.verify(ctx, snap, raw, sum, now)
+	e, err := verify(ctx, snap, raw, now)
+	if err != nil {
+		return nil, err
+	}
+	c.put(sum, e, now)
+	return e.caller, nil
 }
 
 // verify judges a token that is not remembered.
-func (v *Verifier) verify(ctx context.Context, snap *iam.Snapshot, raw string, sum [32]byte, now time.Time) (*principal.Principal, error) {
+func verify(ctx context.Context, snap *iam.Snapshot, raw string, now time.Time) (*entry, error) {
 	t, err := jwt.Parse(raw, jwt.BearerLimits)
 	if err != nil {
 		return nil, err
@@ -115,9 +143,44 @@ func (v *Verifier) verify(ctx context.Context, snap *iam.Snapshot, raw string, s
 	if !d.Allowed {
 		return nil, &refusal{error: p.Rule.Refusal(d), checks: d.Checks}
 	}
-	caller := principal.New(attrs(p, grant))
-	v.cache.put(sum, &entry{caller: caller, snapshot: snap, keys: p.Keys, generation: generation, since: now, until: grant.Expires}, now)
-	return caller, nil
+	return &entry{caller: principal.New(attrs(p, grant)), keys: p.Keys, generation: generation, since: now, until: grant.Expires}, nil
+}
+
+// Explain makes every check on a token, also after one has failed, and returns
+// which identity provider it was judged by ("" if none) and the decision. It
+// uses no memory of earlier tokens and admits nobody; show it to operators only.
+func (v *Verifier) Explain(ctx context.Context, raw string) (provider string, d policy.Decision) {
+	snap := v.snapshot()
+	if snap == nil {
+		return "", failed("token", errNotLoaded)
+	}
+	t, err := jwt.Parse(raw, jwt.BearerLimits)
+	if err != nil {
+		return "", failed("token", err)
+	}
+	p, err := choose(snap, t)
+	if err != nil {
+		return "", failed("identity_provider", err)
+	}
+	now := v.now()
+	kid, hasKID := t.KeyID()
+	keys, err := p.Keys.Keys(ctx, kid, hasKID)
+	var verified *jwt.Verified
+	if err == nil {
+		verified, err = t.Verify(keys, p.Rule.Algorithms())
+	}
+	if err != nil {
+		d = p.Rule.Explain(t, now)
+		d.Checks = append(failed("signature", err).Checks, d.Checks[1:]...) // the first says that nothing was verified
+		return p.Name, d
+	}
+	_, d = p.Rule.Admit(verified, now)
+	return p.Name, d
+}
+
+// failed is a decision that a check which is not the rule's has made.
+func failed(check string, err error) policy.Decision {
+	return policy.Deny(policy.Check{Name: check, Reason: fault.ReasonOf(err), Note: fault.PublicText(err)})
 }
 
 // choose returns the one provider to which the token can belong. What the

@@ -12,10 +12,12 @@ import (
 // shards is how many locks the cache has.
 const shards = 64
 
-// cache remembers verified tokens by their hash. A nil cache remembers nothing.
+// cache remembers tokens verified under one configuration, by their hash. A nil
+// cache remembers nothing.
 type cache struct {
-	limit  int // entries per shard
-	shards [shards]shard
+	snapshot *iam.Snapshot
+	limit    int // entries per shard
+	shards   [shards]shard
 }
 
 type shard struct {
@@ -26,7 +28,6 @@ type shard struct {
 // entry is what was found about one token, and for how long it is true.
 type entry struct {
 	caller     *principal.Principal
-	snapshot   *iam.Snapshot
 	keys       jwks.Source
 	generation uint64
 	since      time.Time // when it was verified: a clock that was set back asks anew
@@ -34,15 +35,12 @@ type entry struct {
 }
 
 // valid reports whether nothing has changed since the token was verified.
-func (e *entry) valid(snap *iam.Snapshot, now time.Time) bool {
-	return e.snapshot == snap && now.Before(e.until) && !now.Before(e.since) && e.keys.Generation() == e.generation
+func (e *entry) valid(now time.Time) bool {
+	return now.Before(e.until) && !now.Before(e.since) && e.keys.Generation() == e.generation
 }
 
-func newCache(size int) *cache {
-	if size < 0 {
-		return nil
-	}
-	c := &cache{limit: max(size/shards, 1)}
+func newCache(snap *iam.Snapshot, size int) *cache {
+	c := &cache{snapshot: snap, limit: max(size/shards, 1)}
 	for i := range c.shards {
 		c.shards[i].m = map[[32]byte]*entry{}
 	}
@@ -85,17 +83,17 @@ func (c *cache) put(sum [32]byte, e *entry, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, known := s.m[sum]; !known && len(s.m) >= c.limit {
-		s.makeRoom(e, now)
+		s.makeRoom(now)
 	}
 	s.m[sum] = e
 }
 
-func (s *shard) makeRoom(e *entry, now time.Time) {
+func (s *shard) makeRoom(now time.Time) {
 	var victim [32]byte
 	looked, dropped := 0, 0
 	for sum, old := range s.m { // in random order
 		victim = sum
-		if old.snapshot != e.snapshot || !now.Before(old.until) {
+		if !now.Before(old.until) {
 			delete(s.m, sum)
 			dropped++
 		}

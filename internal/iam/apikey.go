@@ -21,13 +21,10 @@ const (
 	// KeyLife is how long a new API key lives.
 	KeyLife = 365 * 24 * time.Hour
 
-	maxKey        = 512 // bytes of a presented key
-	minAdminKey   = 15
-	keyPurpose    = "iam/api-key"
-	adminPurpose  = "iam/admin-key"
-	unauthorized  = "The request is unauthorized."
-	noSuchUser    = "The user is not found."
-	userNotLoaded = "user_missing"
+	maxKey       = 512 // bytes of a presented key
+	minAdminKey  = 15
+	keyPurpose   = "iam/api-key"
+	adminPurpose = "iam/admin-key"
 )
 
 // keyEntry is one API key in memory.
@@ -40,10 +37,10 @@ type keyEntry struct {
 // errKey is the answer to every key that proves nobody; whether it is unknown,
 // malformed or void is not the caller's business.
 var (
-	errKey        = fault.New(fault.Unauthenticated, unauthorized)
+	errKey        = fault.New(fault.Unauthenticated, "The request is unauthorized.")
 	errKeyExpired = errKey.WithReason("api_key_expired")
 	errDisabled   = fault.New(fault.Denied, "The user is disabled.").WithReason("user_disabled")
-	errUser       = fault.New(fault.NotFound, noSuchUser).WithReason(userNotLoaded)
+	errUser       = fault.New(fault.NotFound, "The user is not found.").WithReason("user_missing")
 	errAdminRegen = fault.New(fault.Denied, "Regenerating a key for Admin is not allowed.").WithReason("admin_key")
 	errStale      = fault.New(fault.Conflict, "The IAM configuration changes too often. Try again.").WithReason("contention")
 )
@@ -148,7 +145,7 @@ func (s *Store) changeUser(ctx context.Context, user string, fn func(storage.Tx)
 		}
 		_, known := snap.User(user)
 		stale := false
-		err := s.update(ctx, func(tx storage.Tx) error {
+		err := s.o.Storage.Update(ctx, func(tx storage.Tx) error {
 			m, _, err := readMeta(tx)
 			if err != nil {
 				return err
@@ -166,7 +163,7 @@ func (s *Store) changeUser(ctx context.Context, user string, fn func(storage.Tx)
 		if err != nil {
 			return err
 		}
-		if err := s.reload(ctx); err != nil && s.Problem() == nil {
+		if err := s.reloadKeys(ctx); err != nil {
 			return err
 		}
 		if !stale {
@@ -205,9 +202,15 @@ func (s *Store) SetAdminKey(ctx context.Context, key string) error {
 	if s.Snapshot() == nil {
 		return errNotLoaded
 	}
-	if err := s.update(ctx, func(tx storage.Tx) error { return s.putAdmin(tx, key) }); err != nil {
+	if err := s.o.Storage.Update(ctx, func(tx storage.Tx) error { return s.putAdmin(tx, key) }); err != nil {
 		return err
 	}
+	return s.reloadKeys(ctx)
+}
+
+// reloadKeys puts changed API keys into force. A stored configuration that
+// does not compile is no reason to fail: the keys are in force all the same.
+func (s *Store) reloadKeys(ctx context.Context) error {
 	if err := s.reload(ctx); err != nil && s.Problem() == nil {
 		return err
 	}

@@ -208,7 +208,7 @@ func (t table) claims(key string) map[string]any {
 // meaningful: it comes back as a negative value, trust's word for "none".
 func (t table) duration(key string, none bool) time.Duration {
 	var d time.Duration
-	ok := true
+	var ok bool
 	switch v := t.m[key].(type) {
 	case nil:
 		return 0
@@ -223,8 +223,6 @@ func (t table) duration(key string, none bool) time.Duration {
 			d = time.Duration(n) * time.Second
 		}
 		ok = err == nil && d >= 0 && d <= maxDuration
-	default:
-		ok = false
 	}
 	switch {
 	case !ok || d == 0 && !none:

@@ -64,6 +64,7 @@ type Store struct {
 	closed sync.Once
 	failed atomic.Pointer[failure]
 	notify atomic.Pointer[func(*Snapshot)]
+	loaded atomic.Pointer[func()] // tests: after each change that was followed
 }
 
 // failure is why the newest stored configuration is not in force.
@@ -187,7 +188,7 @@ func (s *Store) initialise(ctx context.Context) error {
 	// unless the file is the truth.
 	snap, bad := s.compile(text)
 	snap.CloseExcept(s.Snapshot())
-	return s.update(ctx, func(tx storage.Tx) error {
+	return s.o.Storage.Update(ctx, func(tx storage.Tx) error {
 		if err := s.initialiseAdmin(tx); err != nil {
 			return err
 		}
@@ -219,6 +220,9 @@ func (s *Store) follow() {
 		if err := s.reload(context.Background()); err != nil {
 			s.o.Logger.Error("IAM configuration not reloaded; the last good one stays in force", "error", err)
 		}
+		if fn := s.loaded.Load(); fn != nil {
+			(*fn)()
+		}
 	}
 }
 
@@ -238,7 +242,7 @@ func (s *Store) reload(ctx context.Context) error {
 		return err
 	})
 	if err != nil {
-		return storageFault(err)
+		return fmt.Errorf("iam: %w", err)
 	}
 	old := s.state.Load()
 	snap, bad := s.Snapshot(), error(nil)
@@ -319,7 +323,7 @@ func (s *Store) Text(ctx context.Context) (text []byte, etag string, err error) 
 		return err
 	})
 	if err != nil {
-		return nil, "", storageFault(err)
+		return nil, "", fmt.Errorf("iam: %w", err)
 	}
 	return text, etag, nil
 }
@@ -335,7 +339,7 @@ func (s *Store) Apply(ctx context.Context, text []byte, ifMatch string) (etag st
 		return "", err
 	}
 	snap.CloseExcept(s.Snapshot()) // only compiled to check it: reload compiles what is stored
-	err = s.update(ctx, func(tx storage.Tx) error {
+	err = s.o.Storage.Update(ctx, func(tx storage.Tx) error {
 		m, _, err := readMeta(tx)
 		if err != nil {
 			return err
@@ -373,22 +377,4 @@ func (s *Store) write(tx storage.Tx, old meta, text string, snap *Snapshot) erro
 		return fmt.Errorf("storing the IAM configuration: %w", err)
 	}
 	return putJSON(tx, keyMeta, m)
-}
-
-// update runs fn and gives a storage failure its kind.
-func (s *Store) update(ctx context.Context, fn func(storage.Tx) error) error {
-	return storageFault(s.o.Storage.Update(ctx, fn))
-}
-
-// storageFault gives failures of the storage a kind; others keep theirs.
-func storageFault(err error) error {
-	switch {
-	case err == nil, fault.Of(err) != fault.Internal:
-		return err
-	case errors.Is(err, storage.ErrConflict):
-		return fault.Wrap(fault.Conflict, err, "Too many changes at once. Try again.").WithReason("contention")
-	case errors.Is(err, storage.ErrUnavailable), errors.Is(err, storage.ErrClosed), errors.Is(err, storage.ErrFailed):
-		return fault.Wrap(fault.Unavailable, err, "The storage cannot be used now.").WithReason("storage_unavailable")
-	}
-	return fmt.Errorf("iam: %w", err)
 }

@@ -126,13 +126,17 @@ func setOf(list ...Capability) capSet {
 
 func (s capSet) has(c Capability) bool { return c > capNone && c < numCapabilities && s>>c&1 == 1 }
 
-// String lists the names, separated by " or ".
-func (s capSet) String() string {
+// names returns the names in the set, sorted.
+func (s capSet) names() []string {
 	var names []string
 	for c := capNone + 1; c < numCapabilities; c++ {
 		if s.has(c) {
 			names = append(names, capabilityNames[c])
 		}
 	}
-	return strings.Join(names, " or ")
+	slices.Sort(names)
+	return names
 }
+
+// String lists the names, separated by " or ".
+func (s capSet) String() string { return strings.Join(s.names(), " or ") }

@@ -234,6 +234,18 @@ func (r *Roles) Names() []string {
 // Name returns the role's name.
 func (r *Role) Name() string { return r.name }
 
+// Capabilities returns the names of what the role may call, sorted; "*" alone
+// for everything.
+func (r *Role) Capabilities() []string {
+	if r == nil || r.caps == 0 {
+		return nil
+	}
+	if r.caps.has(CapSystem) {
+		return []string{"*"}
+	}
+	return r.caps.names()
+}
+
 // Policies returns the names of the role's policies, sorted. Read only.
 func (r *Role) Policies() []string { return r.names }
 

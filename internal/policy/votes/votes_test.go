@@ -244,6 +244,19 @@ func TestHas(t *testing.T) {
 	}
 }
 
+func TestCapabilitiesOfARole(t *testing.T) {
+	for caps, want := range map[string]string{
+		"": "", "CapTypesReader CapDataReader CapDataReader": "CapDataReader CapTypesReader", "*": "*", "CapDataReader CapSystem": "*",
+	} {
+		if got := strings.Join(role(t, caps).Capabilities(), " "); got != want {
+			t.Errorf("%q: %q, want %q", caps, got, want)
+		}
+	}
+	if (*Role)(nil).Capabilities() != nil {
+		t.Error("no role has capabilities")
+	}
+}
+
 func TestCompileReportsEveryProblem(t *testing.T) {
 	_, err := Compile([]RoleSpec{
 		{Name: "Admin"},
