@@ -165,6 +165,19 @@ func (s *Store) register(ctx context.Context) error {
 	return nil
 }
 
+// registerAgain replaces the journal of a node that was written off. The one
+// that is given is the one that failed: another caller may have been faster.
+func (s *Store) registerAgain(ctx context.Context, gone *journal) error {
+	s.enrol.Lock()
+	defer s.enrol.Unlock()
+	if s.journal.Load() != gone {
+		return nil
+	}
+	// While this node was off the list it may have missed what others did too.
+	s.watchers.ChangedUnknown()
+	return s.register(ctx)
+}
+
 // inquireTime bounds the question whether a commit was kept.
 const inquireTime = 3 * time.Second
 

@@ -44,6 +44,8 @@ type Options struct {
 	SweepEvery time.Duration
 	// Logger takes what happens in the background; nil discards it.
 	Logger *slog.Logger
+
+	dial pgconn.DialFunc // a field so that tests can break connections
 }
 
 // Store is an open database. It implements storage.Store and
@@ -57,6 +59,7 @@ type Store struct {
 	watchers driver.Watchers
 	clock    clock
 	journal  atomic.Pointer[journal]
+	enrol    sync.Mutex // one registration at a time
 	reader   reader
 	pruner   pruner
 
@@ -140,6 +143,9 @@ func poolConfig(dsn string, o Options, timeout time.Duration) (*pgxpool.Config, 
 	}
 	config.ConnConfig.OnNotice = func(*pgconn.PgConn, *pgconn.Notice) {}
 	config.MaxConnLifetimeJitter = config.MaxConnLifetime / 10
+	if o.dial != nil {
+		config.ConnConfig.DialFunc = o.dial
+	}
 	config.AfterConnect = sessionLimits(timeout)
 	return config, nil
 }
@@ -195,8 +201,14 @@ func (s *Store) Update(ctx context.Context, fn func(storage.Tx) error) error {
 			break
 		}
 		var again bool
-		if again, err = s.attempt(limited, fn); !again {
+		j := s.journal.Load()
+		if again, err = s.attempt(limited, j, fn); !again {
 			break
+		}
+		if errors.Is(err, errNodeGone) {
+			if err := s.registerAgain(limited, j); err != nil {
+				return s.translate(ctx, err)
+			}
 		}
 	}
 	if err == nil || isOwn(err) {
@@ -244,8 +256,8 @@ func pause(ctx context.Context, attempt int) bool {
 
 // attempt runs the transaction once. again is true when nothing was kept and
 // another attempt may go better.
-func (s *Store) attempt(ctx context.Context, fn func(storage.Tx) error) (again bool, err error) {
-	t := &tx{store: s, ctx: ctx, begin: beginUpdate, now: s.now(), writable: true}
+func (s *Store) attempt(ctx context.Context, j *journal, fn func(storage.Tx) error) (again bool, err error) {
+	t := &tx{store: s, journal: j, ctx: ctx, begin: beginUpdate, now: s.now(), writable: true}
 	defer func() {
 		t.ended = true
 		t.rollback() // whatever is still open, also after a panic

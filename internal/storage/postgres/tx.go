@@ -48,6 +48,7 @@ var errEnded = errors.New("storage: transaction used after its function returned
 // begins with the first read; writes stay in buf until the commit.
 type tx struct {
 	store    *Store
+	journal  *journal // numbers the changes; nil in a View
 	ctx      context.Context
 	begin    string
 	now      time.Time
@@ -259,7 +260,7 @@ func (t *tx) commit() (again bool, err error) {
 	// From here on the outcome matters more than the caller's patience.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), t.store.timeout)
 	defer cancel()
-	j := t.store.journal.Load()
+	j := t.journal
 	entry := j.open(t.buf.Keys())
 	err = t.send(ctx, entry)
 	switch {

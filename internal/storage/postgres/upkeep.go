@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -60,8 +61,7 @@ func (s *Store) heartbeat(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	if tag.RowsAffected() == 0 { // written off while it slept
-		s.watchers.ChangedUnknown()
-		return false, s.register(ctx)
+		return false, s.registerAgain(ctx, j)
 	}
 	if err := s.prune(ctx, j); err != nil {
 		return false, err
@@ -98,7 +98,7 @@ func (s *Store) removeDead(ctx context.Context) (more bool, err error) {
 	cutoff := s.clock.now().Add(-deadAfter).UnixMicro()
 	var node int64
 	err = s.pool.QueryRow(ctx, selectDead, cutoff).Scan(&node)
-	if err == pgx.ErrNoRows { //nolint:errorlint // returned as it is
+	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
 	}
 	if err != nil {
