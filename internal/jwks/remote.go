@@ -91,6 +91,9 @@ func (r *remote) Keys(ctx context.Context, kid string, hasKID bool) ([]*jwt.Key,
 	if !hasKID {
 		return nil, jwt.ErrUnknownKey
 	}
+	if ctx.Err() != nil { // a caller who has gone causes no fetch
+		return nil, context.Cause(ctx)
+	}
 	f := r.missed(kid, now)
 	if f == nil {
 		return nil, jwt.ErrUnknownKey
@@ -107,6 +110,9 @@ func (r *remote) Keys(ctx context.Context, kid string, hasKID bool) ([]*jwt.Key,
 
 // firstKeys answers when nothing usable is in memory.
 func (r *remote) firstKeys(ctx context.Context, kid string, hasKID bool, now time.Time) ([]*jwt.Key, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	f := r.refresh(now)
 	if f == nil {
 		return nil, ErrUnavailable

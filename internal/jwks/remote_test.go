@@ -202,7 +202,7 @@ func TestAHungEndpointNeverDelaysATokenWhoseKeyIsKnown(t *testing.T) {
 	}
 	// An unknown kid waits for that one fetch, and no longer than its caller.
 	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
+	go cancel()
 	if _, err := w.src.Keys(ctx, "other", true); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
@@ -494,6 +494,23 @@ func TestTheFirstTokenGivesUpWithItsCaller(t *testing.T) {
 	}()
 	if _, err := w.src.Keys(ctx, "key-1", true); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestACallerWhoHasGoneCausesNoFetch(t *testing.T) {
+	w := newWorld(t, false)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := w.src.Keys(gone, "key-1", true); !errors.Is(err, context.Canceled) || w.fetches() != 0 {
+		t.Errorf("%v, %d fetches", err, w.fetches())
+	}
+	w.ask("key-1", nil)
+	w.clock.Advance(time.Minute)
+	if _, err := w.src.Keys(gone, "other", true); !errors.Is(err, context.Canceled) || w.fetches() != 1 {
+		t.Errorf("%v, %d fetches", err, w.fetches())
+	}
+	if _, err := w.src.Keys(gone, "key-1", true); err != nil {
+		t.Errorf("a known key: %v", err)
 	}
 }
 

@@ -16,8 +16,9 @@ var ErrUnavailable = fault.New(fault.Unavailable, "the keys of the token's issue
 type Source interface {
 	// Keys returns the keys under which a token with this kid may verify, from
 	// memory. When no key has the kid it may wait for one bounded fetch, which
-	// is rate-limited and shared. It fails with jwt.ErrUnknownKey, with
-	// ErrUnavailable, or with ctx's error. Do not change the slice.
+	// is rate-limited and shared; under a ctx that is done it never does. It
+	// fails with jwt.ErrUnknownKey, with ErrUnavailable, or with ctx's error.
+	// Do not change the slice.
 	Keys(ctx context.Context, kid string, hasKID bool) ([]*jwt.Key, error)
 	// Generation grows whenever the set of keys changes: what was verified
 	// under an older one must be verified again.

@@ -88,6 +88,28 @@ func TestRegisteredClaimsOfTheWrongTypeAreRefused(t *testing.T) {
 	}
 }
 
+func TestAmbiguousJSONIsRefused(t *testing.T) {
+	deep := strings.Repeat(`{"a":`, 33) + "1" + strings.Repeat("}", 33)
+	for _, c := range []string{
+		`{"sub":"\ud800"}`, `{"sub":"\udc00\ud800"}`, "{\"sub\":\"\xff\"}", "{\"sub\":\"\xed\xa0\x80\"}", `{"a":{"b":1,"b":2}}`, `{"a":1,"\u0061":2}`,
+		`{} {}`, `{}x`, `{"a":1,}`, `{"a":01}`, `{"a":NaN}`, `{'a':1}`, "\ufeff{}", "{\"a\":\"\n\"}", `[]`, `"x"`, `1`, `null`, ``, ` `, deep,
+	} {
+		if _, err := parse(t, c); !errors.Is(err, jwt.ErrMalformed) || fault.ReasonOf(err) != "malformed" {
+			t.Errorf("%.40q: %v", c, err)
+		}
+	}
+	for _, c := range []string{`{"sub":"\ud83d\ude00"}`, " {\n} ", `{"a":{"b":1},"c":{"b":1}}`, deep[5 : len(deep)-1]} {
+		if _, err := parse(t, c); err != nil {
+			t.Errorf("%.40q: %v", c, err)
+		}
+	}
+	for _, c := range []string{`{"a":1,"a":2}`, deep, ``} {
+		if _, err := jwt.ParseValue([]byte(c), 32); !errors.Is(err, jwt.ErrMalformed) {
+			t.Errorf("value %.40q: %v", c, err)
+		}
+	}
+}
+
 func TestPathsLeadByPointerOrByLiteralName(t *testing.T) {
 	c := claimsOf(t, `{"a":{"b/c":["x",{"d~e":"y"}],"":"empty"},"/a":"slash","a.b":"dot","n":null,"s":"text"}`)
 	for path, want := range map[string]string{

@@ -77,7 +77,8 @@ func NewKey(pub crypto.PublicKey, id string, alg Algorithm) (*Key, error) {
 
 // ParsePEM reads exactly one PEM block that holds a public key: PKIX
 // ("PUBLIC KEY") or an X.509 certificate, whose dates and chain mean nothing
-// here. It fails with ErrKey, also on anything before or after the block.
+// here. Text before the block, as some tools write it, is ignored. It fails
+// with ErrKey, also on anything after the block.
 func ParsePEM(data []byte) (*Key, error) {
 	block, rest := pem.Decode(data)
 	if block == nil {

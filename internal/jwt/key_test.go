@@ -197,7 +197,7 @@ func TestPEMHoldsExactlyOnePublicKey(t *testing.T) {
 	key := idptest.NewKey(t, "", jwt.RS256)
 	good := string(key.PEM(t))
 	for name, text := range map[string]string{
-		"public key": good, "white space around": "\n" + good + "\n \n", "certificate": block("CERTIFICATE", certificate(t)),
+		"public key": good, "text before": "# the issuer's key\n" + good, "white space around": "\n" + good + "\n \n", "certificate": block("CERTIFICATE", certificate(t)),
 		"Ed25519": string(idptest.NewKey(t, "", jwt.EdDSA).PEM(t)),
 	} {
 		if k, err := jwt.ParsePEM([]byte(text)); err != nil || k.HasID() {

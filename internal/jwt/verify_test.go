@@ -9,12 +9,14 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/go-jose/go-jose/v4"
 	josejwt "github.com/go-jose/go-jose/v4/jwt"
 
+	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/idptest"
 	"github.com/jotgate/jotgate/internal/jwt"
 )
@@ -206,6 +208,44 @@ func TestNoBitOfATokenCanBeChanged(t *testing.T) {
 			}
 		}
 	}
+}
+
+// FuzzToken: no text makes the parser panic, what it accepts is its own
+// canonical spelling, and the other implementation can parse it too.
+func FuzzToken(f *testing.F) {
+	for i, v := range readVectors(f) {
+		if i%4 == 0 && len(v.Token) < 4<<10 {
+			f.Add(v.Token)
+		}
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		token, err := jwt.Parse(raw, jwt.BearerLimits)
+		if (token == nil) == (err == nil) {
+			t.Fatal("neither a token nor an error")
+		}
+		if err != nil {
+			if fault.ReasonOf(err) == "" {
+				t.Fatalf("an error without a reason: %v", err)
+			}
+			return
+		}
+		if token.Hash() != sha256.Sum256([]byte(raw)) {
+			t.Fatal("another token")
+		}
+		_ = token.Unverified().Map()
+		header, _, _ := strings.Cut(raw, ".")
+		text, err := base64.RawURLEncoding.DecodeString(header)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The oracle also reads key material in the header, which we never do.
+		if !token.Algorithm().Known() || token.Algorithm() == jwt.Ed25519 || regexp.MustCompile(`x5|jwk|nonce|\\`).Match(text) {
+			return
+		}
+		if _, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(token.Algorithm())}); err != nil {
+			t.Fatalf("the oracle cannot parse it: %v", err)
+		}
+	})
 }
 
 // BenchmarkParseAndVerify is to be read beside BenchmarkRawRSA: the difference
