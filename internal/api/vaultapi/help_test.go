@@ -1,0 +1,80 @@
+package vaultapi
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/jotgate/jotgate/internal/api/route"
+)
+
+var allBackends = map[string]**Backend{
+	"system": &systemBackend, "token": &tokenBackend, "jwt": &jwtBackend, "identity": &identityBackend,
+	"kv1": &kv1Backend, "kv2": &kv2Backend, "cubbyhole": &cubbyholeBackend,
+}
+
+// TestEveryRowIsWhole: a row that forgets its help, its body limit or the help
+// of a parameter is a hole in the documents that clients generate from it.
+func TestEveryRowIsWhole(t *testing.T) {
+	for name, b := range allBackends {
+		actions := map[string]bool{}
+		for _, r := range (*b).table.Rows() {
+			where := name + " " + strings.Join(r.Verbs, ",") + " " + r.Pattern
+			if r.Help == "" || r.Action == "" || r.Handler.Do == nil {
+				t.Errorf("%s has no help, action or handler", where)
+			}
+			for _, v := range r.Verbs {
+				if (v == Update || v == Patch) && (r.Body <= 0 || r.Body > LargeBody) {
+					t.Errorf("%s takes a body of %d bytes", where, r.Body)
+				}
+				if v == Create {
+					t.Errorf("%s: rows say update, create is found out", where)
+				}
+			}
+			if r.Auth == route.Public && r.Body > SmallBody {
+				t.Errorf("%s is public and takes %d bytes", where, r.Body)
+			}
+			for _, f := range r.Handler.Fields {
+				if f.Help == "" {
+					t.Errorf("%s: parameter %s has no help", where, f.Name)
+				}
+			}
+			if actions[r.Action] {
+				t.Errorf("%s: action %s is taken", where, r.Action)
+			}
+			actions[r.Action] = true
+		}
+	}
+}
+
+func TestHelpIsOpenToEveryTokenAndHoldsNoSecret(t *testing.T) {
+	d := newDoor(t)
+	d.enableJWT()
+	token := d.token("none")
+	for _, path := range []string{"auth/jwt", "auth/jwt/", "auth/jwt/config", "auth/jwt/role/x", "auth/jwt/login", "sys", "sys/mounts", "sys/policies/acl/x"} {
+		a := d.do("GET", path+"?help=1", token, nil).want(200)
+		m := a.json()
+		if m["help"] == "" || m["openapi"] == nil || len(m) != 3 || strings.Contains(string(a.body), token) {
+			t.Errorf("%s: %s", path, a.body)
+		}
+	}
+	d.do("GET", "auth/jwt/config?help=1", "", nil).want(403)
+	d.do("GET", "auth/jwt/login?help=1", "", nil).want(200)
+	d.do("GET", "auth/jwt/nothing?help=1", token, nil).want(404)
+	d.do("GET", "nothing?help=1", token, nil).want(404)
+}
+
+func TestOpenAPIOfLogin(t *testing.T) {
+	d := newDoor(t)
+	d.enableJWT()
+	doc := d.do("GET", "auth/jwt/login?help=1", "", nil).json()["openapi"].(map[string]any)
+	item := doc["paths"].(map[string]any)["/login"].(map[string]any)
+	post := item["post"].(map[string]any)
+	if item["x-vault-unauthenticated"] != true || post["operationId"] != "jwt-login" || doc["openapi"] != "3.0.2" {
+		t.Errorf("login is described as %v", item)
+	}
+	schema := doc["components"].(map[string]any)["schemas"].(map[string]any)["JwtLoginRequest"].(map[string]any)
+	role := schema["properties"].(map[string]any)["role"].(map[string]any)
+	if role["format"] != "lowercase" || role["type"] != "string" {
+		t.Errorf("role is described as %v", role)
+	}
+}
