@@ -34,7 +34,7 @@ func New(o Options) (*Door, error) {
 		return nil, err
 	}
 	d := &Door{o: o, version: versionReply(o.Version), health: jsonReply(`{"status":"pass"}`)}
-	t, err := route.New(slices.Concat(systemRows(), iamRows(), schemaRows(), objectRows(), laterRows())...)
+	t, err := route.New(slices.Concat(systemRows(), iamRows(), schemaRows(), objectRows(), tokenRows(), gcRows(), laterRows())...)
 	if err != nil {
 		return nil, err
 	}

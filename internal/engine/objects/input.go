@@ -3,6 +3,8 @@ package objects
 import (
 	"slices"
 	"strconv"
+	"strings"
+	"unicode"
 
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/storage"
@@ -218,8 +220,8 @@ func pick(o *object, ps []*property) []field {
 
 // checkLabels bounds scope and tags.
 func checkLabels(scope string, tags []string) error {
-	if scope == "" || len(scope) > maxScope {
-		return fault.Newf(fault.Invalid, "A scope must have between 1 and %d bytes.", maxScope).WithDetail("field", "scope")
+	if scope == "" || len(scope) > maxScope || strings.ContainsFunc(scope, unicode.IsControl) {
+		return fault.Newf(fault.Invalid, "A scope must have between 1 and %d bytes and no control characters.", maxScope).WithDetail("field", "scope")
 	}
 	if len(tags) > maxTags {
 		return fault.Newf(fault.Invalid, "There can be at most %d tags.", maxTags).WithDetail("field", "tags")

@@ -501,6 +501,9 @@ func (w *writer) drop(name string) error {
 	if err != nil {
 		return err
 	}
+	if err := w.engine.forget(w.tx, w.c, o); err != nil {
+		return err
+	}
 	if err := w.engine.remove(w.tx, w.c, o); err != nil {
 		return err
 	}

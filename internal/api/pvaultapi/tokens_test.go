@@ -1,0 +1,275 @@
+package pvaultapi_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jotgate/jotgate/internal/principal"
+)
+
+func (w *world) tokenize(cred, body string, extra ...string) []string {
+	w.t.Helper()
+	var out []struct {
+		ID string `json:"token_id"`
+	}
+	w.must(cred, "POST", buyers+"tokens"+why+strings.Join(extra, ""), body).json(w.t, &out)
+	ids := make([]string, len(out))
+	for i := range out {
+		ids[i] = out[i].ID
+	}
+	return ids
+}
+
+func (w *world) detokenize(cred, query string) string {
+	w.t.Helper()
+	return w.must(cred, "GET", buyers+"tokens"+why+"&"+query, "").body
+}
+
+func TestTokenTypes(t *testing.T) {
+	w := withBuyers(t)
+	id := w.add("key-all", `{"email":"a@b.c","name":"Bob","ssn":"123-45-6789"}`)
+	req := func(kind, more string) string {
+		return `[{"type":"` + kind + `","object":{"id":"` + id + `"},"props":["email"]` + more + `}]`
+	}
+	one := func(kind, more string) string { return w.tokenize("key-all", req(kind, more))[0] }
+
+	for _, kind := range []string{"pci", "pci_oneway", "deterministic"} {
+		if one(kind, "") != one(kind, "") {
+			t.Errorf("%s: the same value has two tokens", kind)
+		}
+		if one(kind, "") == one(kind, `,"scope":"other"`) {
+			t.Errorf("%s: two scopes share a token", kind)
+		}
+	}
+	if one("randomized", "") == one("randomized", "") {
+		t.Error("randomized tokens repeat")
+	}
+	pci, oneway, pointer, snapshot := one("pci", ""), one("pci_oneway", ""), one("pointer", ""), one("randomized", "")
+	w.must("key-all", "PATCH", buyers+"objects/"+id+why, `{"email":"new@b.c"}`)
+	for tok, want := range map[string]string{pci: "a@b.c", snapshot: "a@b.c", pointer: "new@b.c"} {
+		if got := w.detokenize("key-all", "token_ids="+tok); got != `[{"token_id":"`+tok+`","fields":{"email":"`+want+`"}}]` {
+			t.Errorf("got %s", got)
+		}
+	}
+	if got := w.detokenize("key-all", "token_ids="+snapshot+"&props=email.mask"); !strings.Contains(got, `{"email.mask":"a**********@b.c"}`) {
+		t.Error(got)
+	}
+	w.refused(400, "PV1012", "key-all", "GET", buyers+"tokens"+why+"&token_ids="+oneway, "")
+	w.refused(400, "PV3003", "key-all", "GET", buyers+"tokens"+why+"&token_ids="+snapshot+"&props=ssn", "")
+	if got := w.detokenize("key-all", "token_ids=nope"); got != "[]" {
+		t.Error(got)
+	}
+	w.refused(400, "PV1012", "key-all", "GET", buyers+"tokens"+why, "")
+
+	var hash []struct {
+		ID string `json:"token_id"`
+	}
+	w.must("key-all", "POST", buyers+"hash/objects"+why, `[{"object":{"fields":{"email":"A@B.C"}}}]`).json(t, &hash)
+	det := w.tokenize("key-all", `[{"type":"deterministic","object":{"fields":{"email":"a@b.c"}}}]`)
+	if hash[0].ID != det[0] {
+		t.Error("a hash differs from the deterministic token of the same value")
+	}
+	for _, bad := range []string{
+		`[]`, `[{"type":"x","object":{"id":"` + id + `"}}]`, `[{"type":"pci"}]`, `[{"type":"pci","object":{}}]`,
+		`[{"type":"pci","object":{"id":"` + id + `","fields":{"email":"a@b.c"}}}]`, `[{"type":"pci","object":{"request_index":0}}]`,
+		`[{"type":"pointer","object":{"fields":{"email":"a@b.c"}}}]`, `[{"type":"deterministic","token_id":"x","object":{"id":"` + id + `"}}]`,
+		`[{"type":"pci","object":{"id":"` + id + `"},"tags":["` + strings.Repeat("x", 300) + `"]}]`, `[{"type":"pci","object":{"id":"` + id + `"},"scope":"a\u0000b"}]`,
+	} {
+		w.refused(400, "PV1012", "key-all", "POST", buyers+"tokens"+why, bad)
+	}
+	w.refused(501, "PV2001", "key-all", "POST", buyers+"tokens"+why, req("pci", `,"fptemplate":"primary_account_number"`))
+	w.refused(404, "PV3005", "key-all", "POST", buyers+"tokens"+why, strings.ReplaceAll(req("pci", ""), id, "11111111-1111-4111-8111-111111111111"))
+}
+
+func TestTokenLife(t *testing.T) {
+	w := withBuyers(t)
+	id := w.add("key-all", `{"email":"a@b.c"}`)
+	tok := w.tokenize("key-all", `[{"type":"randomized","object":{"id":"`+id+`"},"token_id":"mine","tags":["t1"]},{"type":"randomized","object":{"request_index":0},"tags":["t2"]}]`, "&transaction_id=tx1")
+	if tok[0] != "mine" {
+		t.Error(tok)
+	}
+	w.refused(409, "PV3218", "key-all", "POST", buyers+"tokens"+why, `[{"type":"randomized","object":{"id":"`+id+`"},"token_id":"mine"}]`)
+	if a := w.must("key-all", "GET", buyers+"transaction_id/tx1"+why, ""); !strings.Contains(a.body, `"mine"`) || !strings.Contains(a.body, tok[1]) {
+		t.Error(a.body)
+	}
+	count := func(want string) {
+		t.Helper()
+		if got := w.must("key-all", "GET", buyers+"count/tokens"+why, "").body; got != want {
+			t.Errorf("got %s", got)
+		}
+	}
+	count(`{"active":2,"archived":0,"total":2}`)
+	if got := w.detokenize("key-all", "tags=t2&options=include_metadata"); !strings.Contains(got, tok[1]) || !strings.Contains(got, `"tags":["t2"]`) || strings.Contains(got, "mine") {
+		t.Error(got)
+	}
+	if got := w.must("key-all", "POST", buyers+"query/tokens"+why, `{"object_ids":["`+id+`"],"tags":["t1"]}`).body; !strings.Contains(got, `"token_id":"mine"`) || strings.Contains(got, tok[1]) || strings.Contains(got, "a@b.c") {
+		t.Error(got)
+	}
+	w.must("key-all", "PATCH", buyers+"tokens"+why+"&token_ids=mine&expiration_secs=60", `{"tags":["t3"]}`)
+	if got := w.detokenize("key-all", "tags=t1"); got != "[]" {
+		t.Error(got)
+	}
+	w.clock.advance(time.Minute)
+	if got := w.detokenize("key-all", "tags=t3"); got != "[]" {
+		t.Error(got)
+	}
+	if got := w.detokenize("key-all", "tags=t3&options=archived"); !strings.Contains(got, "a@b.c") {
+		t.Error(got)
+	}
+	count(`{"active":1,"archived":1,"total":2}`)
+	var rotated map[string]string
+	w.must("key-all", "POST", buyers+"rotate/tokens"+why+"&token_ids="+tok[1], "").json(t, &rotated)
+	if got := w.detokenize("key-all", "token_ids="+tok[1]); got != "[]" {
+		t.Error("a rotated token still works")
+	}
+	if got := w.detokenize("key-all", "token_ids="+rotated[tok[1]]); !strings.Contains(got, "a@b.c") {
+		t.Error(got)
+	}
+	w.refused(404, "PV3087", "key-all", "POST", buyers+"rotate/tokens"+why+"&token_ids="+tok[1], "")
+	w.refused(404, "PV3009", "key-all", "DELETE", buyers+"tokens"+why+"&token_ids="+tok[1], "")
+	w.must("key-all", "DELETE", buyers+"tokens"+why+"&token_ids="+rotated[tok[1]], "")
+	count(`{"active":0,"archived":1,"total":1}`)
+	w.tokenize("key-all", `[{"type":"pci","object":{"id":"`+id+`"}}]`)
+	w.must("key-all", "DELETE", buyers+"objects/"+id+why, "")
+	count(`{"active":0,"archived":0,"total":0}`)
+	if a := w.tokenize("key-all", `[{"type":"pointer","store_object":true,"object":{"fields":{"email":"s@b.c"}}}]`); !strings.Contains(w.detokenize("key-all", "token_ids="+a[0]), "s@b.c") {
+		t.Error("a stored object has no token")
+	}
+}
+
+func TestClaimsNarrowTokens(t *testing.T) {
+	w := withBuyers(t)
+	claim := principal.Narrowing{Property: "user_id", Values: []string{"alice"}}
+	alice := w.jwt("alice", "all", claim)
+	bob := w.jwt("bob", "all", principal.Narrowing{Property: "user_id", Values: []string{"bob"}})
+	mine := w.add("key-all", `{"email":"a@b.c","user_id":"alice"}`)
+	theirs := w.add("key-all", `{"email":"b@b.c","user_id":"bob"}`)
+	req := func(id string) string {
+		return `[{"type":"randomized","object":{"id":"` + id + `"},"props":["email"],"tags":["x"]}]`
+	}
+	my, their := w.tokenize(alice, req(mine))[0], w.tokenize("key-all", req(theirs))[0]
+	given := w.tokenize(alice, `[{"type":"randomized","object":{"fields":{"email":"g@b.c","user_id":"alice"}},"props":["email"],"tags":["x"]}]`)[0]
+	shared := w.tokenize("key-all", `[{"type":"deterministic","object":{"fields":{"email":"s@b.c"}}}]`)[0]
+
+	w.refused(403, "PV1006", alice, "POST", buyers+"tokens"+why, req(theirs))
+	w.refused(403, "PV1006", alice, "POST", buyers+"tokens"+why, `[{"type":"pci","object":{"fields":{"email":"x@b.c"}}}]`)
+	w.refused(403, "PV1006", alice, "POST", buyers+"tokens"+why, `[{"type":"pci","object":{"fields":{"email":"x@b.c","user_id":"bob"}}}]`)
+	w.refused(403, "PV1006", alice, "POST", buyers+"tokens"+why, `[{"type":"pci","store_object":true,"object":{"fields":{"email":"x@b.c","user_id":"bob"}}}]`)
+	w.refused(403, "PV1006", alice, "POST", buyers+"hash/objects"+why, `[{"object":{"id":"`+theirs+`"}}]`)
+
+	for _, tok := range []string{my, given} {
+		if got := w.detokenize(alice, "token_ids="+tok); !strings.Contains(got, tok) {
+			t.Error(got)
+		}
+		w.refused(403, "PV1006", bob, "GET", buyers+"tokens"+why+"&token_ids="+tok, "")
+	}
+	for _, tok := range []string{their, shared} {
+		w.refused(403, "PV1006", alice, "GET", buyers+"tokens"+why+"&token_ids="+tok, "")
+		w.refused(403, "PV1006", alice, "PATCH", buyers+"tokens"+why+"&token_ids="+tok, `{"tags":["y"]}`)
+		w.refused(403, "PV1006", alice, "DELETE", buyers+"tokens"+why+"&token_ids="+tok, "")
+		w.refused(403, "PV1006", alice, "POST", buyers+"rotate/tokens"+why+"&token_ids="+tok, "")
+		w.refused(403, "PV1006", alice, "POST", buyers+"query/tokens"+why, `{"token_ids":["`+tok+`"]}`)
+	}
+	for _, got := range []string{
+		w.detokenize(alice, "tags=x"), w.detokenize(alice, "object_ids="+mine+","+theirs),
+		w.must(alice, "POST", buyers+"query/tokens"+why, `{"tags":["x"]}`).body,
+	} {
+		if !strings.Contains(got, my) || strings.Contains(got, their) || strings.Contains(got, "b@b.c") {
+			t.Errorf("got %s", got)
+		}
+	}
+	if got := w.must(alice, "GET", buyers+"count/tokens"+why, "").body; got != `{"active":2,"archived":0,"total":2}` {
+		t.Error(got)
+	}
+	w.must(alice, "DELETE", buyers+"tokens"+why+"&tags=x", "")
+	if got := w.detokenize("key-all", "tags=x"); !strings.Contains(got, their) || strings.Contains(got, my) {
+		t.Errorf("a narrowed delete reached too far: %s", got)
+	}
+	// A token follows its object: whoever owns the object owns the token.
+	again := w.tokenize(alice, req(mine))[0]
+	w.must("key-all", "PATCH", buyers+"objects/"+mine+why, `{"user_id":"bob"}`)
+	w.refused(403, "PV1006", alice, "GET", buyers+"tokens"+why+"&token_ids="+again, "")
+	w.detokenize(bob, "token_ids="+again)
+}
+
+func encryptOne(w *world, cred, request string, extra ...string) string {
+	w.t.Helper()
+	var out []struct{ Ciphertext string }
+	w.must(cred, "POST", buyers+"encrypt/objects"+why+strings.Join(extra, ""), "["+request+"]").json(w.t, &out)
+	return out[0].Ciphertext
+}
+
+func TestEncryptAndDecrypt(t *testing.T) {
+	w := withBuyers(t)
+	plain := `"object":{"fields":{"email":"A@b.c","points":3}}`
+	random, random2 := encryptOne(w, "key-all", `{`+plain+`}`), encryptOne(w, "key-all", `{`+plain+`}`)
+	det, det2 := encryptOne(w, "key-all", `{"type":"deterministic",`+plain+`}`), encryptOne(w, "key-all", `{"type":"deterministic",`+plain+`}`)
+	if random == random2 || det != det2 || strings.Contains(random, "b.c") {
+		t.Error("randomized ciphertexts repeat, or deterministic ones differ")
+	}
+	decrypt := func(text, scope string) answer {
+		return w.as("key-all", "POST", buyers+"decrypt/objects"+why+"&options=include_metadata", `[{"encrypted_object":{"ciphertext":"`+text+`","scope":"`+scope+`"}}]`)
+	}
+	for _, text := range []string{random, det} {
+		if a := decrypt(text, "default"); !strings.HasPrefix(a.body, `[{"fields":{"email":"a@b.c","points":3},"metadata":{"type":"`) {
+			t.Error(a.body)
+		}
+		for _, bad := range []answer{decrypt(text, "other"), decrypt(text[:len(text)-8]+"AAAAAAA=", ""), decrypt(text[4:], ""), decrypt("", ""), decrypt("AQ==", ""), decrypt("Ag==", ""), decrypt(text+"\\n", "")} {
+			if bad.status != 400 || bad.code() != "PV3003" {
+				t.Errorf("%d %s", bad.status, bad.body)
+			}
+		}
+	}
+	w.must("key-all", "POST", "ctl/collections", strings.Replace(schema, "buyers", "sellers", 1))
+	if a := w.as("key-all", "POST", "data/collections/sellers/decrypt/objects"+why, `[{"encrypted_object":{"ciphertext":"`+random+`"}}]`); a.status != 400 {
+		t.Error("a ciphertext of another collection was decrypted")
+	}
+	var up []struct{ Ciphertext string }
+	w.must("key-all", "PATCH", buyers+"encrypt/objects"+why, `[{"encrypted_object":{"ciphertext":"`+random+`"},"fields":{"points":4}}]`).json(t, &up)
+	if a := decrypt(up[0].Ciphertext, ""); !strings.Contains(a.body, `"points":4`) || !strings.Contains(a.body, "a@b.c") {
+		t.Error(a.body)
+	}
+	short := encryptOne(w, "key-all", `{"tags":["t"],`+plain+`}`, "&expiration_secs=60")
+	w.clock.advance(time.Minute)
+	if a := decrypt(short, ""); a.status != 400 || a.code() != "PV3233" {
+		t.Error(a.body)
+	}
+	if a := w.must("key-all", "POST", buyers+"decrypt/objects"+why+"&options=archived,include_metadata", `[{"encrypted_object":{"ciphertext":"`+short+`"},"props":["email.mask"]}]`); !strings.Contains(a.body, `{"email.mask":"a**********@b.c"}`) || !strings.Contains(a.body, `"tags":["t"]`) {
+		t.Error(a.body)
+	}
+	w.refused(400, "PV1012", "key-all", "POST", buyers+"encrypt/objects"+why, `[{"type":"rot13",`+plain+`}]`)
+	tok := w.tokenize("key-all", `[{"type":"pci","object":{"encrypted":{"ciphertext":"`+random+`"}},"props":["email"]}]`)
+	if got := w.detokenize("key-all", "token_ids="+tok[0]); !strings.Contains(got, "a@b.c") {
+		t.Error(got)
+	}
+}
+
+func TestClaimsNarrowCiphertexts(t *testing.T) {
+	w := withBuyers(t)
+	alice := w.jwt("alice", "all", principal.Narrowing{Property: "user_id", Values: []string{"alice"}})
+	mine := w.add("key-all", `{"email":"a@b.c","user_id":"alice"}`)
+	theirs := w.add("key-all", `{"email":"b@b.c","user_id":"bob"}`)
+	byID := func(id string) string { return `{"object":{"id":"` + id + `"},"props":["email"]}` }
+	decrypt := func(text string) string { return `[{"encrypted_object":{"ciphertext":"` + text + `"}}]` }
+	fields := func(f string) string { return `{"object":{"fields":{` + f + `}}}` }
+
+	w.must(alice, "POST", buyers+"decrypt/objects"+why, decrypt(encryptOne(w, "key-all", byID(mine))))
+	w.must(alice, "POST", buyers+"decrypt/objects"+why, decrypt(encryptOne(w, alice, fields(`"email":"x@b.c","user_id":"alice"`))))
+	for _, text := range []string{
+		encryptOne(w, "key-all", byID(theirs)),
+		encryptOne(w, "key-all", fields(`"email":"x@b.c"`)),
+		encryptOne(w, "key-all", fields(`"email":"x@b.c","user_id":"bob"`)),
+	} {
+		w.refused(403, "PV1006", alice, "POST", buyers+"decrypt/objects"+why, decrypt(text))
+		w.refused(403, "PV1006", alice, "POST", buyers+"tokens"+why, `[{"type":"pci","object":{"encrypted":{"ciphertext":"`+text+`"}}}]`)
+		w.refused(403, "PV1006", alice, "PATCH", buyers+"encrypt/objects"+why, `[{"encrypted_object":{"ciphertext":"`+text+`"},"fields":{"user_id":"alice"}}]`)
+	}
+	own := encryptOne(w, alice, fields(`"email":"x@b.c","user_id":"alice"`))
+	w.refused(403, "PV1006", alice, "PATCH", buyers+"encrypt/objects"+why, `[{"encrypted_object":{"ciphertext":"`+own+`"},"fields":{"user_id":"bob"}}]`)
+	w.refused(403, "PV1006", alice, "POST", buyers+"encrypt/objects"+why, "["+byID(theirs)+"]")
+	w.refused(403, "PV1006", alice, "POST", buyers+"encrypt/objects"+why, "["+fields(`"email":"x@b.c"`)+"]")
+	gone := encryptOne(w, "key-all", byID(mine))
+	w.must("key-all", "DELETE", buyers+"objects/"+mine+why, "")
+	w.refused(403, "PV1006", alice, "POST", buyers+"decrypt/objects"+why, decrypt(gone))
+}

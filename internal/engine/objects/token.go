@@ -1,0 +1,487 @@
+package objects
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/jotgate/jotgate/internal/fault"
+	"github.com/jotgate/jotgate/internal/storage"
+)
+
+// Types of data tokens, beside Randomized and Deterministic.
+const (
+	PCI       = "pci"        // one token per value and scope
+	PCIOneWay = "pci_oneway" // the same, and never turned back
+	Pointer   = "pointer"    // shows the object as it is when it is read
+)
+
+// Storage keys of tokens:
+//
+//	obj/t/<collection><token hash>                 token
+//	obj/tv/<collection><value hash>                token of a pci value
+//	obj/to/<collection><object><token hash>        tokens of an object
+//	obj/tt/<collection><tag hash><token hash>      tokens with a tag
+//	obj/tx/<collection><transaction hash>          tokens of a transaction
+
+// token is a stored data token.
+type token struct {
+	ID     string  `json:"id"`
+	Type   string  `json:"type"`
+	Scope  string  `json:"scope"`
+	Props  []int   `json:"props"`            // numbers of the properties
+	Values []value `json:"values,omitempty"` // not for pointers and one-way tokens
+	Refs   []ref   `json:"refs"`
+}
+
+// value is a stored value of a property.
+type value struct {
+	Num int    `json:"n"`
+	Raw []byte `json:"v"`
+}
+
+// ref is one use of a token.
+type ref struct {
+	Created int64    `json:"created"`
+	Expires int64    `json:"expires,omitzero"`
+	Object  string   `json:"object,omitzero"` // id, "" if made of given values
+	Tenant  string   `json:"tenant,omitzero"`
+	Tags    []string `json:"tags,omitempty"`
+	// Owner holds the values by which the caller's claims admitted the object
+	// when the token was made of values that are stored nowhere else.
+	Owner []value `json:"owner,omitempty"`
+}
+
+// maxRefs bounds the uses of one token, maxTokenID the length of its id.
+const (
+	maxRefs    = 1000
+	maxTokenID = 256
+)
+
+func toValues(fs []field) []value {
+	out := make([]value, len(fs))
+	for i, f := range fs {
+		out[i] = value{int(f.num), f.raw}
+	}
+	return out
+}
+
+func toFields(vs ...[]value) []field {
+	o := object{}
+	for _, list := range vs {
+		for _, v := range list {
+			o.set(uint16(v.Num), v.Raw) //nolint:gosec // written by toValues
+		}
+	}
+	return o.fields
+}
+
+func (r ref) archived(now time.Time) bool { return r.Expires != 0 && now.UnixMilli() >= r.Expires }
+
+// hash is the storage name of a token id.
+func (e *Engine) tokenHash(c *collection, tokenID string) id { return e.nameHash(c, "token", tokenID) }
+
+func (e *Engine) nameHash(c *collection, kind, name string) id {
+	b := append([]byte(kind), 0)
+	b = append(b, c.key[:]...)
+	return id(e.o.Keyring.HMAC("objects/token", append(b, name...))[:16])
+}
+
+func (c *collection) tokenKey(h id) []byte { return append(c.keyOf("obj/t/", 16), h[:]...) }
+
+// tokenIndex lists the index keys of a token.
+func (e *Engine) tokenIndex(c *collection, t *token) [][]byte {
+	h := e.tokenHash(c, t.ID)
+	var out [][]byte
+	for _, r := range t.Refs {
+		if key, ok := parseID(r.Object); ok {
+			out = append(out, slices.Concat(c.keyOf("obj/to/", 32), key[:], h[:]))
+		}
+		for _, tag := range r.Tags {
+			th := e.nameHash(c, "tag", tag)
+			out = append(out, slices.Concat(c.keyOf("obj/tt/", 32), th[:], h[:]))
+		}
+	}
+	if t.Type == PCI || t.Type == PCIOneWay {
+		out = append(out, e.pciKey(c, t.Type, t.Scope, toFields(t.Values)))
+	}
+	slices.SortFunc(out, slices.Compare)
+	return slices.CompactFunc(out, slices.Equal)
+}
+
+// pciKey finds the token of a value. One-way tokens keep a hash of their
+// values instead of them.
+func (e *Engine) pciKey(c *collection, kind, scope string, fs []field) []byte {
+	h := e.fingerprint(c, kind+"\x00"+scope, fs)
+	if kind == PCIOneWay && len(fs) == 1 && fs[0].num == 0 {
+		h = id(fs[0].raw)
+	}
+	return slices.Concat(c.keyOf("obj/tv/", 16), h[:])
+}
+
+// loadToken reads a token by its storage name; nil if there is none.
+func loadToken(tx storage.ReadTx, c *collection, h id) (*token, error) {
+	b, err := tx.Get(c.tokenKey(h))
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	t := &token{}
+	if err := json.Unmarshal(b, t); err != nil {
+		return nil, errors.Join(errRecord, err)
+	}
+	return t, nil
+}
+
+// saveToken writes a token with its index keys; old is what it replaces. A
+// token without uses is removed.
+func (e *Engine) saveToken(tx storage.Tx, c *collection, old, t *token) error {
+	var keep [][]byte
+	live := t != nil && len(t.Refs) > 0
+	if live {
+		keep = e.tokenIndex(c, t)
+	}
+	if old != nil {
+		for _, k := range e.tokenIndex(c, old) {
+			if slices.ContainsFunc(keep, func(n []byte) bool { return slices.Equal(n, k) }) {
+				continue
+			}
+			if err := tx.Delete(k); err != nil {
+				return err
+			}
+		}
+	}
+	if !live {
+		if old == nil {
+			return nil
+		}
+		return tx.Delete(c.tokenKey(e.tokenHash(c, old.ID)))
+	}
+	h := e.tokenHash(c, t.ID)
+	until := e.tokenUntil(t)
+	for _, k := range keep {
+		if err := tx.Put(k, h[:], until); err != nil {
+			return err
+		}
+	}
+	b, err := json.Marshal(t)
+	if err != nil {
+		return err
+	}
+	return tx.Put(c.tokenKey(h), b, until)
+}
+
+// tokenUntil is when storage may drop a token: the retention period after its
+// last use has expired. Zero keeps it.
+func (e *Engine) tokenUntil(t *token) time.Time {
+	var last int64
+	for _, r := range t.Refs {
+		if r.Expires == 0 {
+			return time.Time{}
+		}
+		last = max(last, r.Expires)
+	}
+	return time.UnixMilli(last).Add(e.o.Retention)
+}
+
+// TokenizeRequest is one object to make a token of.
+type TokenizeRequest struct {
+	Type        string   `json:"type"`
+	Object      Input    `json:"object"`
+	Props       []string `json:"props"`
+	TokenID     string   `json:"token_id"`
+	Scope       string   `json:"scope"` // "" = default
+	Tags        []string `json:"tags"`
+	UniqueTags  []string `json:"ensure_unique_tenant_tags"` // not offered
+	StoreObject bool     `json:"store_object"`
+	Template    string   `json:"fptemplate"` // not offered
+	FPProps     []string `json:"fpprops"`    // not offered
+}
+
+// TokenValue is a token that Tokenize made or found.
+type TokenValue struct {
+	TokenID  string `json:"token_id"`
+	ObjectID string `json:"object_id,omitzero"`
+}
+
+func (q *TokenizeRequest) check() error {
+	switch {
+	case !slices.Contains([]string{PCI, PCIOneWay, Pointer, Randomized, Deterministic}, q.Type):
+		return fault.New(fault.Invalid, "The type of a token must be one of pci, pci_oneway, pointer, randomized, deterministic.").WithDetail("field", "type")
+	case len(q.UniqueTags) > 0 || q.Template != "" || len(q.FPProps) > 0:
+		return fault.New(fault.NotImplemented, "Format-preserving tokens and ensure_unique_tenant_tags are not implemented.")
+	case len(q.TokenID) > maxTokenID || strings.ContainsAny(q.TokenID, ",\x00"):
+		return fault.Newf(fault.Invalid, "A token id must have at most %d bytes and no comma.", maxTokenID).WithDetail("field", "token_id")
+	case q.TokenID != "" && q.Type == Deterministic:
+		return fault.New(fault.Invalid, "The id of a deterministic token cannot be chosen.").WithDetail("field", "token_id")
+	case q.StoreObject && q.Object.Fields == nil:
+		return fault.New(fault.Invalid, "Only an object given by its fields can be stored.").WithDetail("field", "store_object")
+	case strings.HasPrefix(q.Scope, "global:"):
+		return fault.New(fault.NotImplemented, "Scopes that cross collections are not implemented.")
+	}
+	q.Scope = orDefault(q.Scope)
+	return checkLabels(q.Scope, q.Tags)
+}
+
+// maxTransaction bounds a transaction id, in bytes.
+const maxTransaction = 256
+
+// Tokenize makes a token for each request, all or none.
+func (e *Engine) Tokenize(ctx context.Context, call Call, in []TokenizeRequest, transaction string, x Expiry) ([]TokenValue, error) {
+	if err := call.check("tokenize", "/tokens"); err != nil {
+		return nil, err
+	}
+	if err := e.checkBulk(len(in), x); err != nil {
+		return nil, err
+	}
+	if len(transaction) > maxTransaction {
+		return nil, fault.Newf(fault.Invalid, "A transaction id must have at most %d bytes.", maxTransaction).WithDetail("parameter", "transaction_id")
+	}
+	for i := range in {
+		if err := in[i].check(); err != nil {
+			return nil, err
+		}
+	}
+	var out []TokenValue
+	err := e.update(ctx, call.Collection, func(tx storage.Tx, c *collection) error {
+		r, err := e.resolver(call, tx, c)
+		if err != nil {
+			return err
+		}
+		out = make([]TokenValue, len(in))
+		for i := range in {
+			if out[i], err = r.tokenize(tx, &in[i], x); err != nil {
+				return err
+			}
+		}
+		return e.noteTransaction(tx, c, transaction, out)
+	})
+	return out, err
+}
+
+func (r *resolver) tokenize(tx storage.Tx, q *TokenizeRequest, x Expiry) (TokenValue, error) {
+	in, err := r.inputOf(tx, q)
+	if err != nil {
+		return TokenValue{}, err
+	}
+	ps, err := r.chosen(in.object, q.Props)
+	if err != nil {
+		return TokenValue{}, err
+	}
+	if err := r.call.ask("tokenize", false, views(ps)...); err != nil {
+		return TokenValue{}, err
+	}
+	if q.Type == Pointer && !in.stored {
+		return TokenValue{}, fault.New(fault.Invalid, "A pointer token needs a stored object.").WithDetail("field", "object")
+	}
+	fs := pick(in.object, ps)
+	old, t, err := r.tokenFor(tx, q, fs)
+	if err != nil {
+		return TokenValue{}, err
+	}
+	use := ref{Created: tx.Now().UnixMilli(), Expires: x.at(tx.Now()), Tenant: in.object.tenant, Tags: q.Tags}
+	out := TokenValue{TokenID: t.ID}
+	if in.stored {
+		use.Object = in.object.id.String()
+		out.ObjectID = use.Object
+		r.call.Pass.NoteObject(use.Object)
+	} else {
+		use.Owner = r.owner(in.object)
+	}
+	if err := t.use(use); err != nil {
+		return TokenValue{}, err
+	}
+	return out, r.engine.saveToken(tx, r.c, old, t)
+}
+
+// inputOf resolves the object of a request, and stores it first if asked.
+func (r *resolver) inputOf(tx storage.Tx, q *TokenizeRequest) (resolved, error) {
+	if !q.StoreObject {
+		return r.next(q.Object)
+	}
+	w := &writer{engine: r.engine, call: r.call, tx: tx, c: r.c, access: r.access, asked: map[string]bool{}}
+	o, err := w.add(q.Object.Fields)
+	if err != nil {
+		return resolved{}, err
+	}
+	out := resolved{o, true}
+	r.done = append(r.done, out)
+	return out, nil
+}
+
+// owner is what later tells whose values these are: those that the caller's
+// own claims looked at.
+func (r *resolver) owner(o *object) []value {
+	var out []value
+	for _, b := range r.access.bounds {
+		if raw := o.raw(b.prop); raw != nil && b.prop.num >= firstProp {
+			out = append(out, value{int(b.prop.num), raw})
+		}
+	}
+	return out
+}
+
+// tokenFor returns the token for values: the one that has them already, where
+// the type says so, or a new one.
+func (r *resolver) tokenFor(tx storage.Tx, q *TokenizeRequest, fs []field) (old, t *token, err error) {
+	t = &token{Type: q.Type, Scope: q.Scope, ID: q.TokenID, Values: toValues(fs)}
+	for _, f := range fs {
+		t.Props = append(t.Props, int(f.num))
+	}
+	switch q.Type {
+	case Deterministic:
+		t.ID = r.engine.fingerprint(r.c, q.Scope, fs).asV4().String()
+		old, err = loadToken(tx, r.c, r.engine.tokenHash(r.c, t.ID))
+		return old, copyOr(old, t), err
+	case PCI, PCIOneWay:
+		key := r.engine.pciKey(r.c, q.Type, q.Scope, fs)
+		if q.Type == PCIOneWay {
+			t.Values = []value{{0, key[len(key)-16:]}}
+		}
+		h, err := tx.Get(key)
+		if err == nil && len(h) == 16 {
+			old, err = loadToken(tx, r.c, id(h))
+		}
+		if err != nil && !errors.Is(err, storage.ErrNotFound) {
+			return nil, nil, err
+		}
+		if old != nil {
+			if q.TokenID != "" && q.TokenID != old.ID {
+				return nil, nil, fault.New(fault.Conflict, "The value has a token with another id.").WithDetail("field", "token_id")
+			}
+			return old, copyOr(old, t), nil
+		}
+	case Pointer:
+		t.Values = nil
+	}
+	if t.ID == "" {
+		t.ID = newID().String()
+		return nil, t, nil
+	}
+	taken, err := loadToken(tx, r.c, r.engine.tokenHash(r.c, t.ID))
+	if taken != nil {
+		return nil, nil, fault.New(fault.Conflict, "A token with this id exists.").WithDetail("field", "token_id")
+	}
+	return nil, t, err
+}
+
+func copyOr(old, fresh *token) *token {
+	if old == nil {
+		return fresh
+	}
+	return old.clone()
+}
+
+func (t *token) clone() *token {
+	c := *t
+	c.Refs = slices.Clone(t.Refs)
+	return &c
+}
+
+// use adds a use of a token, or renews the one of the same object.
+func (t *token) use(n ref) error {
+	for i, r := range t.Refs {
+		if r.Object == n.Object && (n.Object != "" || sameValues(r.Owner, n.Owner) && r.Tenant == n.Tenant) {
+			n.Created = r.Created
+			t.Refs[i] = n
+			return nil
+		}
+	}
+	if len(t.Refs) >= maxRefs {
+		return fault.Newf(fault.Conflict, "A token can stand for at most %d objects.", maxRefs)
+	}
+	t.Refs = append(t.Refs, n)
+	return nil
+}
+
+func sameValues(a, b []value) bool {
+	return slices.EqualFunc(a, b, func(x, y value) bool { return x.Num == y.Num && slices.Equal(x.Raw, y.Raw) })
+}
+
+// noteTransaction remembers which tokens a transaction made, for a day.
+func (e *Engine) noteTransaction(tx storage.Tx, c *collection, name string, made []TokenValue) error {
+	if name == "" {
+		return nil
+	}
+	ids, err := e.transaction(tx, c, name)
+	if err != nil {
+		return err
+	}
+	for _, t := range made {
+		if !slices.Contains(ids, t.TokenID) {
+			ids = append(ids, t.TokenID)
+		}
+	}
+	if len(ids) > 10*maxRefs {
+		return fault.New(fault.Conflict, "The transaction has too many tokens.")
+	}
+	b, err := json.Marshal(ids)
+	if err != nil {
+		return err
+	}
+	return tx.Put(e.transactionKey(c, name), b, tx.Now().Add(24*time.Hour))
+}
+
+func (e *Engine) transactionKey(c *collection, name string) []byte {
+	h := e.nameHash(c, "transaction", name)
+	return slices.Concat(c.keyOf("obj/tx/", 16), h[:])
+}
+
+func (e *Engine) transaction(tx storage.ReadTx, c *collection, name string) ([]string, error) {
+	b, err := tx.Get(e.transactionKey(c, name))
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	return ids, json.Unmarshal(b, &ids)
+}
+
+// Transaction returns the tokens that a transaction made. A caller whose token
+// narrows gets those that it may touch.
+func (e *Engine) Transaction(ctx context.Context, call Call, name string) ([]string, error) {
+	if err := call.check("get-by-transaction-id", "/transaction_id/"+name); err != nil {
+		return nil, err
+	}
+	out := []string{}
+	err := e.view(ctx, call.Collection, func(tx storage.ReadTx, c *collection) error {
+		if err := call.askOne("read", c.tokens); err != nil {
+			return err
+		}
+		s, err := e.selector(call, tx, c, TokenFilter{})
+		if err != nil {
+			return err
+		}
+		ids, err := e.transaction(tx, c, name)
+		if err != nil {
+			return err
+		}
+		out = out[:0]
+		for _, tokenID := range ids {
+			t, err := loadToken(tx, c, e.tokenHash(c, tokenID))
+			if err != nil {
+				return err
+			}
+			if t == nil {
+				continue
+			}
+			ok, err := s.any(t)
+			if err != nil {
+				return err
+			}
+			if ok {
+				out = append(out, tokenID)
+			}
+		}
+		return nil
+	})
+	return out, err
+}

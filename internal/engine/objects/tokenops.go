@@ -1,0 +1,629 @@
+package objects
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/jotgate/jotgate/internal/fault"
+	"github.com/jotgate/jotgate/internal/gate"
+	"github.com/jotgate/jotgate/internal/policy"
+	"github.com/jotgate/jotgate/internal/storage"
+)
+
+// TokenFilter says which tokens an operation is about: those that fit one item
+// of every list that is not empty.
+type TokenFilter struct {
+	ObjectIDs []string
+	TokenIDs  []string
+	Tags      []string
+	Archived  bool // archived uses instead of active ones
+}
+
+func (f TokenFilter) empty() bool { return len(f.ObjectIDs)+len(f.TokenIDs)+len(f.Tags) == 0 }
+
+// maxTokens bounds how many tokens one operation touches.
+const maxTokens = 1000
+
+// selector finds tokens and those of their uses that the caller may touch.
+type selector struct {
+	*resolver
+	filter TokenFilter
+}
+
+// found is a token with the uses that the filter and the caller's claims let
+// through.
+type found struct {
+	token *token
+	refs  []int // indexes into token.Refs
+}
+
+func (e *Engine) selector(call Call, tx storage.ReadTx, c *collection, f TokenFilter) (*selector, error) {
+	r, err := e.resolver(call, tx, c)
+	return &selector{r, f}, err
+}
+
+// find returns the tokens that the filter names. A token that is named by its
+// id and lies outside the caller's claims refuses the call; one that is found
+// in another way is left out.
+func (s *selector) find() ([]found, error) {
+	if s.filter.empty() {
+		return nil, fault.New(fault.Invalid, "Name the tokens by token_ids, object_ids or tags.")
+	}
+	hashes, err := s.candidates()
+	if err != nil {
+		return nil, err
+	}
+	var out []found
+	for _, h := range hashes {
+		t, err := loadToken(s.tx, s.c, h)
+		if err != nil {
+			return nil, err
+		}
+		if t == nil {
+			continue
+		}
+		f, err := s.uses(t)
+		if err != nil {
+			return nil, err
+		}
+		if len(f.refs) > 0 {
+			out = append(out, f)
+		}
+	}
+	return out, nil
+}
+
+// candidates lists storage names of tokens that may fit, from the most
+// selective list.
+func (s *selector) candidates() ([]id, error) {
+	var out []id
+	scan := func(prefix []byte) error {
+		items, err := s.tx.Scan(prefix, nil, maxTokens+1)
+		for _, it := range items {
+			out = append(out, id(it.Key[len(prefix):]))
+		}
+		return err
+	}
+	switch {
+	case len(s.filter.TokenIDs) > 0:
+		for _, t := range s.filter.TokenIDs {
+			out = append(out, s.engine.tokenHash(s.c, t))
+		}
+	case len(s.filter.ObjectIDs) > 0:
+		for _, name := range s.filter.ObjectIDs {
+			key, ok := parseID(name)
+			if !ok {
+				return nil, badValue("object_ids", "must be UUIDs")
+			}
+			if err := scan(slices.Concat(s.c.keyOf("obj/to/", 16), key[:])); err != nil {
+				return nil, err
+			}
+		}
+	default:
+		for _, tag := range s.filter.Tags {
+			h := s.engine.nameHash(s.c, "tag", tag)
+			if err := scan(slices.Concat(s.c.keyOf("obj/tt/", 16), h[:])); err != nil {
+				return nil, err
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b id) int { return slices.Compare(a[:], b[:]) })
+	out = slices.Compact(out)
+	if len(out) > maxTokens {
+		return nil, fault.Newf(fault.Invalid, "The request concerns more than %d tokens; name fewer.", maxTokens)
+	}
+	return out, nil
+}
+
+// uses picks the uses of a token that fit the filter and the caller's claims.
+func (s *selector) uses(t *token) (found, error) {
+	f := found{token: t}
+	foreign := false
+	for i, r := range t.Refs {
+		if !s.fits(t, r) {
+			continue
+		}
+		ok, err := s.mine(t, r)
+		if err != nil {
+			return f, err
+		}
+		if !ok {
+			foreign = true
+			continue
+		}
+		if s.access.tenants != nil && !slices.Contains(s.access.tenants, r.Tenant) {
+			return f, refuse(policy.Check{Name: "tenant", Expected: "X-Tenant-Id", Note: "the token belongs to another tenant"})
+		}
+		f.refs = append(f.refs, i)
+	}
+	if foreign && len(f.refs) == 0 && len(s.filter.TokenIDs) > 0 {
+		return f, refuse(policy.Check{Name: "narrowing", Expected: s.access.expected(), Note: "the data token is outside the caller's restriction"})
+	}
+	return f, nil
+}
+
+func (s *selector) fits(t *token, r ref) bool {
+	f := s.filter
+	if len(f.TokenIDs) > 0 && !slices.Contains(f.TokenIDs, t.ID) {
+		return false
+	}
+	if len(f.ObjectIDs) > 0 && !slices.ContainsFunc(f.ObjectIDs, func(o string) bool {
+		key, ok := parseID(o)
+		return ok && key.String() == r.Object
+	}) {
+		return false
+	}
+	if len(f.Tags) > 0 && !slices.ContainsFunc(f.Tags, func(tag string) bool { return slices.Contains(r.Tags, tag) }) {
+		return false
+	}
+	return s.ended(r) == f.Archived
+}
+
+// ended reports whether a use is archived: by its own expiry or because the
+// object is.
+func (s *selector) ended(r ref) bool {
+	now := s.tx.Now()
+	if r.archived(now) {
+		return true
+	}
+	end := s.objectEnd(r)
+	return end != 0 && now.UnixMilli() >= end
+}
+
+// objectEnd is when the object of a use is archived; 0 means never, or that
+// there is none.
+func (s *selector) objectEnd(r ref) int64 {
+	key, ok := parseID(r.Object)
+	if !ok {
+		return 0
+	}
+	o, err := fetch(s.tx, s.c, key)
+	if err != nil {
+		return 0
+	}
+	return o.end()
+}
+
+// mine reports whether the caller's claims let a use through. The object says
+// whom it belongs to; a use without a stored object is judged by its values.
+func (s *selector) mine(t *token, r ref) (bool, error) {
+	if len(s.access.bounds) == 0 {
+		return true, nil
+	}
+	if key, ok := parseID(r.Object); ok {
+		o, err := fetch(s.tx, s.c, key)
+		if err == nil {
+			return s.access.matches(o), nil
+		}
+		if !fault.Is(err, fault.NotFound) {
+			return false, err
+		}
+	}
+	vs := t.Values
+	if t.Type == PCIOneWay {
+		vs = nil
+	}
+	return s.access.matches(&object{tenant: r.Tenant, fields: toFields(vs, r.Owner)}), nil
+}
+
+// any reports whether the caller may touch some use of a token.
+func (s *selector) any(t *token) (bool, error) {
+	for _, r := range t.Refs {
+		ok, err := s.mine(t, r)
+		if err != nil || ok && (s.access.tenants == nil || slices.Contains(s.access.tenants, r.Tenant)) {
+			return ok, err
+		}
+	}
+	return false, nil
+}
+
+// Detokenize returns the values behind tokens as a JSON array; no match is an
+// empty one.
+func (e *Engine) Detokenize(ctx context.Context, call Call, f TokenFilter, props []string, metadata bool) ([]byte, error) {
+	if err := call.check("detokenize", "/tokens"); err != nil {
+		return nil, err
+	}
+	var out []byte
+	err := e.view(ctx, call.Collection, func(tx storage.ReadTx, c *collection) error {
+		s, err := e.selector(call, tx, c, f)
+		if err != nil {
+			return err
+		}
+		list, err := s.find()
+		if err != nil {
+			return err
+		}
+		out = []byte{'['}
+		for _, t := range list {
+			if t.token.Type == PCIOneWay {
+				return fault.New(fault.Invalid, "A one-way token cannot be turned back.").WithDetail("type", PCIOneWay)
+			}
+			for _, o := range s.show(t) {
+				if out, err = s.render(out, t, o, props, metadata); err != nil {
+					return err
+				}
+			}
+		}
+		out = append(out, ']')
+		return nil
+	})
+	return out, err
+}
+
+// show lists the objects to render for a token: one per use of a pointer, one
+// for all uses of a token that holds its values itself.
+func (s *selector) show(f found) []*object {
+	if f.token.Type != Pointer {
+		return []*object{{fields: toFields(f.token.Values)}}
+	}
+	var out []*object
+	for _, i := range f.refs {
+		key, ok := parseID(f.token.Refs[i].Object)
+		if !ok {
+			continue
+		}
+		if o, err := fetch(s.tx, s.c, key); err == nil {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+func (s *selector) render(b []byte, f found, o *object, props []string, metadata bool) ([]byte, error) {
+	vs, err := s.shownOf(f.token, props)
+	if err != nil {
+		return b, err
+	}
+	for _, op := range []gate.Operation{"detokenize", "read"} {
+		if err := s.call.ask(op, false, vs...); err != nil {
+			return b, err
+		}
+	}
+	if len(b) > 1 {
+		b = append(b, ',')
+	}
+	b = append(append(b, `{"token_id":`...), quoted(f.token.ID)...)
+	b = o.render(append(b, `,"fields":`...), vs, s.tx.Now())
+	if metadata {
+		b = s.metadata(append(b, `,"metadata":`...), f)
+	}
+	return append(b, '}'), nil
+}
+
+// shownOf lists what to show of a token: the given properties, as far as the
+// token stands for them, or all of its own.
+func (s *selector) shownOf(t *token, props []string) ([]*view, error) {
+	if len(props) == 0 {
+		var out []*view
+		for _, n := range t.Props {
+			if p := s.c.byNum[uint16(n)]; p != nil { //nolint:gosec // written by tokenFor
+				out = append(out, p.views[""])
+			}
+		}
+		return out, nil
+	}
+	vs, err := s.c.shown(Projection{Props: props})
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range vs {
+		if !slices.Contains(t.Props, int(v.prop.num)) {
+			return nil, badValue(v.name, "is not part of the token")
+		}
+	}
+	return vs, nil
+}
+
+// metadata appends the reference's TokenMetadata with the uses that the caller
+// may see.
+func (s *selector) metadata(b []byte, f found) []byte {
+	var latest int64
+	forever := false
+	uses := []byte{'['}
+	for _, i := range f.refs {
+		r := f.token.Refs[i]
+		end := r.Expires
+		if oe := s.objectEnd(r); oe != 0 && (end == 0 || oe < end) {
+			end = oe
+		}
+		forever = forever || end == 0
+		latest = max(latest, end)
+		if len(uses) > 1 {
+			uses = append(uses, ',')
+		}
+		uses = append(append(uses, `{"creation_time":`...), quotedTime(r.Created)...)
+		uses = append(append(uses, `,"expiration_time":`...), quotedEnd(r.Expires)...)
+		uses = append(append(uses, `,"effective_expiration_time":`...), quotedEnd(end)...)
+		if r.Object != "" {
+			uses = append(append(uses, `,"object_id":`...), quoted(r.Object)...)
+		}
+		uses = append(quotedList(append(uses, `,"tags":`...), r.Tags), '}')
+	}
+	uses = append(uses, ']')
+	if forever {
+		latest = 0
+	}
+	b = append(append(b, `{"token_id":`...), quoted(f.token.ID)...)
+	b = append(append(b, `,"type":`...), quoted(f.token.Type)...)
+	b = append(append(b, `,"scope":`...), quoted(f.token.Scope)...)
+	b = append(append(b, `,"agg":{"max_effective_expiration_time":`...), quotedEnd(latest)...)
+	b = append(append(b, `},"tokens":`...), uses...)
+	return append(b, '}')
+}
+
+// endless is the end of what never ends, as a time that every client can read.
+var endless = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC).UnixMilli()
+
+func quotedEnd(ms int64) []byte {
+	if ms == 0 {
+		ms = endless
+	}
+	return quotedTime(ms)
+}
+
+// SearchTokens returns what is known of tokens, without their values.
+func (e *Engine) SearchTokens(ctx context.Context, call Call, f TokenFilter) ([]byte, error) {
+	if err := call.check("search-tokens", "/query/tokens"); err != nil {
+		return nil, err
+	}
+	var out []byte
+	err := e.view(ctx, call.Collection, func(tx storage.ReadTx, c *collection) error {
+		if err := call.askOne("read", c.tokensOf(f.Archived)); err != nil {
+			return err
+		}
+		s, err := e.selector(call, tx, c, f)
+		if err != nil {
+			return err
+		}
+		list, err := s.find()
+		if err != nil {
+			return err
+		}
+		out = []byte{'['}
+		for i, t := range list {
+			if i > 0 {
+				out = append(out, ',')
+			}
+			out = s.metadata(out, t)
+		}
+		out = append(out, ']')
+		return nil
+	})
+	return out, err
+}
+
+// tokensOf is the resource of a collection's tokens.
+func (c *collection) tokensOf(archived bool) string {
+	if archived {
+		return resource(c.def.Name, "archived/tokens", "*", "")
+	}
+	return c.tokens
+}
+
+func noToken(reason string) error {
+	return fault.New(fault.NotFound, "One or more tokens are not found.").WithReason(reason)
+}
+
+// editTokens runs edit on every token that the filter names, in one
+// transaction. No match is an error.
+func (e *Engine) editTokens(ctx context.Context, call Call, op gate.Operation, f TokenFilter, edit func(storage.Tx, *selector, found) error) error {
+	return e.update(ctx, call.Collection, func(tx storage.Tx, c *collection) error {
+		if err := call.askOne(op, c.tokensOf(f.Archived)); err != nil {
+			return err
+		}
+		s, err := e.selector(call, tx, c, f)
+		if err != nil {
+			return err
+		}
+		list, err := s.find()
+		if err != nil {
+			return err
+		}
+		if len(list) == 0 {
+			return noToken("token_missing")
+		}
+		for _, t := range list {
+			if err := edit(tx, s, t); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// UpdateTokens changes tags and end of the uses that the filter names. nil tags
+// stay as they are.
+func (e *Engine) UpdateTokens(ctx context.Context, call Call, f TokenFilter, tags []string, x Expiry) error {
+	if err := call.check("update-tokens", "/tokens"); err != nil {
+		return err
+	}
+	if err := x.check(); err != nil {
+		return err
+	}
+	if err := checkLabels(defaultScope, tags); err != nil {
+		return err
+	}
+	return e.editTokens(ctx, call, "write", f, func(tx storage.Tx, s *selector, t found) error {
+		n := t.token.clone()
+		for _, i := range t.refs {
+			if tags != nil {
+				n.Refs[i].Tags = tags
+			}
+			if x.Given {
+				n.Refs[i].Expires = x.at(tx.Now())
+			}
+		}
+		return e.saveToken(tx, s.c, t.token, n)
+	})
+}
+
+// DeleteTokens removes the uses that the filter names; a token without uses is
+// gone.
+func (e *Engine) DeleteTokens(ctx context.Context, call Call, f TokenFilter) error {
+	if err := call.check("delete-tokens", "/tokens"); err != nil {
+		return err
+	}
+	return e.editTokens(ctx, call, "delete", f, func(tx storage.Tx, s *selector, t found) error {
+		n := t.token.clone()
+		n.Refs = nil
+		for i, r := range t.token.Refs {
+			if !slices.Contains(t.refs, i) {
+				n.Refs = append(n.Refs, r)
+			}
+		}
+		return e.saveToken(tx, s.c, t.token, n)
+	})
+}
+
+// RotateTokens gives tokens new ids and returns old → new. All must exist, and
+// the caller must be able to touch every use of each.
+func (e *Engine) RotateTokens(ctx context.Context, call Call, ids []string) (map[string]string, error) {
+	if err := call.check("rotate-tokens", "/rotate/tokens"); err != nil {
+		return nil, err
+	}
+	if len(ids) == 0 || len(ids) > maxTokens {
+		return nil, fault.Newf(fault.Invalid, "Between 1 and %d tokens can be rotated at once.", maxTokens).WithDetail("parameter", "token_ids")
+	}
+	var out map[string]string
+	err := e.update(ctx, call.Collection, func(tx storage.Tx, c *collection) error {
+		out = make(map[string]string, len(ids))
+		if err := call.askOne("write", c.tokens); err != nil {
+			return err
+		}
+		s, err := e.selector(call, tx, c, TokenFilter{TokenIDs: ids})
+		if err != nil {
+			return err
+		}
+		for _, tokenID := range ids {
+			if out[tokenID] != "" {
+				continue
+			}
+			if out[tokenID], err = s.rotate(tx, tokenID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (s *selector) rotate(tx storage.Tx, tokenID string) (string, error) {
+	t, err := loadToken(tx, s.c, s.engine.tokenHash(s.c, tokenID))
+	if err != nil {
+		return "", err
+	}
+	if t == nil {
+		return "", noToken("tokens_missing")
+	}
+	f, err := s.uses(t)
+	if err != nil {
+		return "", err
+	}
+	switch {
+	case len(f.refs) < len(t.Refs) && len(s.access.bounds) > 0:
+		return "", refuse(policy.Check{Name: "narrowing", Expected: s.access.expected(), Note: "the data token is also used outside the caller's restriction"})
+	case len(f.refs) == 0:
+		return "", noToken("tokens_missing")
+	case t.Type == Deterministic:
+		return "", fault.New(fault.Invalid, "A deterministic token cannot be rotated.").WithDetail("type", Deterministic)
+	}
+	n := t.clone()
+	n.ID = newID().String()
+	if err := s.engine.saveToken(tx, s.c, t, nil); err != nil {
+		return "", err
+	}
+	return n.ID, s.engine.saveToken(tx, s.c, nil, n)
+}
+
+// CountTokens says how many uses of tokens the caller may touch.
+func (e *Engine) CountTokens(ctx context.Context, call Call) (Counts, error) {
+	var n Counts
+	if err := call.check("get-tokens-count", "/count/tokens"); err != nil {
+		return n, err
+	}
+	err := e.view(ctx, call.Collection, func(tx storage.ReadTx, c *collection) error {
+		if err := call.askOne("stats", c.tokens); err != nil {
+			return err
+		}
+		s, err := e.selector(call, tx, c, TokenFilter{})
+		if err != nil {
+			return err
+		}
+		n = Counts{}
+		return s.count(ctx, &n)
+	})
+	return n, err
+}
+
+func (s *selector) count(ctx context.Context, n *Counts) error {
+	prefix := s.c.keyOf("obj/t/", 0)
+	var after []byte
+	for {
+		items, err := s.tx.Scan(prefix, after, 256)
+		if err != nil {
+			return err
+		}
+		for _, it := range items {
+			if err := s.countOne(id(it.Key[len(prefix):]), n); err != nil {
+				return err
+			}
+		}
+		if len(items) < 256 || ctx.Err() != nil {
+			return ctx.Err()
+		}
+		after = items[len(items)-1].Key
+	}
+}
+
+func (s *selector) countOne(h id, n *Counts) error {
+	t, err := loadToken(s.tx, s.c, h)
+	if err != nil || t == nil {
+		return err
+	}
+	for _, r := range t.Refs {
+		ok, err := s.mine(t, r)
+		if err != nil {
+			return err
+		}
+		switch {
+		case !ok || s.access.tenants != nil && !slices.Contains(s.access.tenants, r.Tenant):
+		case s.ended(r):
+			n.Archived++
+		default:
+			n.Active++
+		}
+	}
+	return nil
+}
+
+// forget removes the uses of tokens that belong to an object which is deleted.
+func (e *Engine) forget(tx storage.Tx, c *collection, o *object) error {
+	prefix := slices.Concat(c.keyOf("obj/to/", 16), o.id[:])
+	items, err := tx.Scan(prefix, nil, maxTokens+1)
+	if err != nil {
+		return err
+	}
+	if len(items) > maxTokens {
+		return fault.Newf(fault.Conflict, "The object has more than %d tokens; delete these first.", maxTokens)
+	}
+	name := o.id.String()
+	for _, it := range items {
+		t, err := loadToken(tx, c, id(it.Key[len(prefix):]))
+		if err != nil {
+			return err
+		}
+		if t == nil {
+			continue
+		}
+		n := t.clone()
+		n.Refs = slices.DeleteFunc(n.Refs, func(r ref) bool { return r.Object == name })
+		if err := e.saveToken(tx, c, t, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
