@@ -196,6 +196,7 @@ func TestCompileTakes(t *testing.T) {
 	keys := "keys = '''" + k + "'''"
 	for name, text := range map[string]string{
 		"default file":                 DefaultText,
+		"byte order mark":              "\ufeff" + base,
 		"empty tables":                 "[users]\n[roles]\n[policies]\n",
 		"empty idps":                   base + "[idps]\n",
 		"inline tables":                "users = {Web = {role = \"R\"}}\nroles.R = {}\n[policies]\n",

@@ -70,6 +70,9 @@ func (r *reader) parse(text string) (map[string]any, bool) {
 	case nesting(text) > maxDepth:
 		return fail(0, fmt.Sprintf("lists or inline tables are nested deeper than %d", maxDepth))
 	}
+	// A byte order mark, which some editors write, is kept in the text and not
+	// read.
+	text = strings.TrimPrefix(text, "\ufeff")
 	root := map[string]any{}
 	if err := toml.Unmarshal([]byte(text), &root); err != nil {
 		line := 0

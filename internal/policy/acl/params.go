@@ -147,8 +147,9 @@ func allowedValue(values []any, v any) bool {
 	return known && slices.ContainsFunc(values, func(w any) bool { return fits(w, n) })
 }
 
-// deniedValue also looks into lists, so that ["root"] does not pass where
-// "root" is denied, and takes a value that it cannot compare as denied.
+// deniedValue also looks into lists, written as JSON or with commas, so that
+// neither ["root"] nor "default,root" passes where "root" is denied, and takes a
+// value that it cannot compare as denied.
 func deniedValue(values []any, v any) bool {
 	if len(values) == 0 {
 		return true
@@ -164,6 +165,15 @@ func covers(rule, v any) bool {
 	if fits(rule, v) {
 		return true
 	}
-	list, ok := v.([]any)
-	return ok && slices.ContainsFunc(list, func(e any) bool { return covers(rule, e) })
+	switch v := v.(type) {
+	case []any:
+		return slices.ContainsFunc(v, func(e any) bool { return covers(rule, e) })
+	case string:
+		for item := range strings.SplitSeq(v, ",") {
+			if fits(rule, strings.TrimSpace(item)) {
+				return true
+			}
+		}
+	}
+	return false
 }
