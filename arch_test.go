@@ -38,12 +38,13 @@ var allowed = map[string][]string{
 	"seal":                    {"fault", "seal/shamir", "storage"},
 	"seal/shamir":             {},
 
-	"audit": {"fault", "policy"},
-	"gate":  {"audit", "fault", "policy", "principal"},
+	"audit":      {"fault", "policy"},
+	"auditstore": {"audit", "fault", "storage"},
+	"gate":       {"audit", "fault", "policy", "principal"},
 
 	"iam":         {"fault", "jwks", "jwt", "policy", "policy/votes", "principal", "seal", "storage", "trust"},
 	"bearer":      {"fault", "iam", "jwks", "jwt", "policy", "principal", "trust"},
-	"policystore": {"fault", "policy", "policy/acl", "storage"},
+	"policystore": {"fault", "policy", "policy/acl", "principal", "storage"},
 	"mount":       {"fault", "storage"},
 	"identity":    {"fault", "policy/acl", "seal", "storage", "storage/record"},
 	"session":     {"fault", "identity", "principal", "seal", "storage", "storage/record"},

@@ -68,7 +68,7 @@ func sample() *Entry {
 				"open":    "in the clear",
 			},
 			ClearKeys: []string{"open"},
-			Headers:   map[string]string{"user-agent": "curl"},
+			Headers:   map[string]string{"user-agent": "curl", "x-key": "hunter8"}, HashHeaders: []string{"x-key"},
 		},
 		Resp: &ResponsePart{
 			Status: 200, Data: map[string]any{"version": 1, "names": []string{"hunter7"}}, Warnings: []string{"careful"}, LeaseID: "l-1",

@@ -116,7 +116,14 @@ func (b *Broker) failed(d *device, err error) {
 
 // Enable opens a device and adds it. It refuses a path that is in use
 // (Conflict) and settings that do not work (Invalid).
-func (b *Broker) Enable(d Device) error {
+func (b *Broker) Enable(d Device) error { return b.add(d, open) }
+
+// Restore adds a device that was set up before. If it cannot be opened now, it
+// is added all the same and fails until it can: a device that is gone must not
+// look like one that nobody wanted. The error then says why.
+func (b *Broker) Restore(d Device) error { return b.add(d, openAnyway) }
+
+func (b *Broker) add(d Device, open func(Device) (*device, error)) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	d.Path = Normalize(d.Path)
@@ -125,11 +132,11 @@ func (b *Broker) Enable(d Device) error {
 		return fault.Newf(fault.Conflict, "path already in use: %q", d.Path)
 	}
 	v, err := open(d)
-	if err != nil {
+	if v == nil {
 		return err
 	}
 	b.store(append(slices.Clone(list), v))
-	return nil
+	return err
 }
 
 // Disable removes the device and closes it. An unknown path is NotFound.

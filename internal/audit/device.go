@@ -35,6 +35,10 @@ type Device struct {
 	Options map[string]string
 	// Salt is the key of the device's HMACs, at least 16 bytes. It is a secret.
 	Salt []byte
+	// Root, if set, is the directory that a file must lie in; symbolic links do
+	// not lead out of it. It is for devices that somebody sets up over the
+	// network.
+	Root string
 	// FromConfig marks a device of the server's own settings file, which the
 	// API may not disable.
 	FromConfig bool
@@ -165,7 +169,7 @@ func prepare(d Device) (*device, opener, error) {
 		o.fail("audit option %q must not contain a line break", "prefix")
 	}
 	v.queue.timeout = o.duration("write_timeout", DefaultTimeout)
-	open := byType(d.Type, o)
+	open := byType(d, o)
 	o.unknown()
 	if o.err != nil {
 		return nil, nil, o.err
@@ -173,10 +177,10 @@ func prepare(d Device) (*device, opener, error) {
 	return v, open, nil
 }
 
-func byType(kind string, o *options) opener {
-	switch kind {
+func byType(d Device, o *options) opener {
+	switch d.Type {
 	case "file":
-		return fileOpener(o)
+		return fileOpener(d.Root, o)
 	case "socket":
 		return socketOpener(o)
 	case "syslog":
@@ -187,12 +191,12 @@ func byType(kind string, o *options) opener {
 			return err
 		}
 	default:
-		o.fail("unknown audit device type %q: use \"file\", \"socket\" or \"syslog\"", kind)
+		o.fail("unknown audit device type %q: use \"file\", \"socket\" or \"syslog\"", d.Type)
 		return nil
 	}
 }
 
-func fileOpener(o *options) opener {
+func fileOpener(root string, o *options) opener {
 	path, mode := o.text("file_path", o.m["path"]), o.mode("mode")
 	o.seen = append(o.seen, "path")
 	switch path {
@@ -210,14 +214,14 @@ func fileOpener(o *options) opener {
 		}
 	}
 	return func(v *device) error {
-		f, err := openFile(path, mode)
+		f, err := openFile(root, path, mode)
 		if err != nil {
 			return err
 		}
 		s := &lineSink{w: f}
 		v.sink = s
 		v.reopen = func() error {
-			f, err := openFile(path, mode)
+			f, err := openFile(root, path, mode)
 			if err != nil {
 				return err
 			}
@@ -255,6 +259,28 @@ func open(d Device) (*device, error) {
 	}
 	v.queue.sink = v.sink
 	return v, nil
+}
+
+// openAnyway is open for a device that was set up before: if it cannot be
+// opened now, the device fails every line until it can.
+func openAnyway(d Device) (*device, error) {
+	v, err := open(d)
+	if err == nil {
+		return v, nil
+	}
+	v, _, perr := prepare(d)
+	if perr != nil {
+		return nil, perr
+	}
+	s := &lateSink{open: func() (io.WriteCloser, error) {
+		now, err := open(d)
+		if err != nil {
+			return nil, err
+		}
+		return now.sink, nil
+	}}
+	v.sink, v.queue.sink, v.reopen = s, s, s.Close
+	return v, err
 }
 
 func (v *device) record(e *Entry) error {

@@ -164,14 +164,13 @@ func (n *encoder) request(r *RequestPart) {
 	n.str("remote_address", r.RemoteAddr)
 	n.int("remote_port", int64(r.RemotePort))
 	n.seconds("wrap_ttl", r.WrapTTL)
-	n.headers(r.Headers)
+	n.headers(r.Headers, r.HashHeaders)
 	n.end()
 }
 
 // headers are written as lists of texts, as in the reference. The door has
-// already left out those that the operator did not ask for and hashed those
-// that it asked to hash.
-func (n *encoder) headers(h map[string]string) {
+// already left out those that the operator did not ask for.
+func (n *encoder) headers(h map[string]string, hashed []string) {
 	if len(h) == 0 {
 		return
 	}
@@ -180,7 +179,11 @@ func (n *encoder) headers(h map[string]string) {
 	for _, k := range n.keys[base:] {
 		n.name(k)
 		n.b = append(n.b, '[')
-		n.b = appendString(n.b, h[k])
+		if slices.Contains(hashed, k) {
+			n.hash(h[k])
+		} else {
+			n.b = appendString(n.b, h[k])
+		}
 		n.b = append(n.b, ']')
 	}
 	n.keys = n.keys[:base]

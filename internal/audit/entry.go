@@ -86,6 +86,7 @@ type RequestPart struct {
 	WrapTTL       time.Duration
 	Data          map[string]any    // string values are HMAC'd, recursively
 	Headers       map[string]string // only those that the operator asked for
+	HashHeaders   []string          // names among Headers whose values are HMAC'd
 	ClearKeys     []string          // keys of Data that the mount keeps in clear
 	Reason        string            // pvault access reason
 	Collection    string            // pvault

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"sync"
 	"syscall"
 
@@ -56,13 +57,14 @@ func (s *lineSink) Close() error {
 // openFile opens an audit file for appending. It never waits, never writes to
 // anything but a regular file, and never to one that somebody could execute:
 // a log whose text a caller can steer must not become a program.
-func openFile(path string, mode fs.FileMode) (*os.File, error) {
+// With a root, the file must lie inside that directory.
+func openFile(root, path string, mode fs.FileMode) (*os.File, error) {
 	perm := mode
 	if perm == 0 {
 		perm = 0o600
 	}
 	// O_NONBLOCK: opening a pipe that nobody reads fails instead of waiting.
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NONBLOCK|syscall.O_CLOEXEC, perm)
+	f, err := openInside(root, path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NONBLOCK|syscall.O_CLOEXEC, perm)
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, openProblem(path, err))
 	}
@@ -72,6 +74,28 @@ func openFile(path string, mode fs.FileMode) (*os.File, error) {
 	}
 	return f, nil
 }
+
+func openInside(root, path string, flags int, perm fs.FileMode) (*os.File, error) {
+	if root == "" {
+		return os.OpenFile(path, flags, perm)
+	}
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(root, path)
+	}
+	rel, err := filepath.Rel(root, path)
+	if err != nil || !filepath.IsLocal(rel) {
+		return nil, errOutside
+	}
+	r, err := os.OpenRoot(root)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = r.Close() }()
+	return r.OpenFile(rel, flags, perm)
+}
+
+// errOutside is a path that leads out of the directory set aside for devices.
+var errOutside = errors.New("outside the directory for audit files")
 
 func checkFile(f *os.File, path string, mode fs.FileMode) error {
 	info, err := f.Stat()
@@ -95,6 +119,8 @@ func checkFile(f *os.File, path string, mode fs.FileMode) error {
 
 func openProblem(path string, err error) string {
 	switch {
+	case errors.Is(err, errOutside):
+		return fmt.Sprintf("audit file %s lies outside the directory that the server's settings set aside for it", path)
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Sprintf("audit file %s: its directory does not exist: create it", path)
 	case errors.Is(err, fs.ErrPermission):
@@ -125,4 +151,38 @@ func (s *lineSink) onDisk() bool {
 	defer s.mu.Unlock()
 	_, ok := s.w.(*os.File)
 	return ok
+}
+
+// lateSink opens its stream when there is a line to write, and tries again
+// with the next line if that fails.
+type lateSink struct {
+	mu   sync.Mutex
+	open func() (io.WriteCloser, error)
+	w    io.WriteCloser
+}
+
+// Write is called by the queue, one call at a time.
+func (s *lateSink) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.w == nil {
+		w, err := s.open()
+		if err != nil {
+			return 0, err
+		}
+		s.w = w
+	}
+	return s.w.Write(p)
+}
+
+// Close closes the stream, if there is one. The next line opens it anew.
+func (s *lateSink) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.w == nil {
+		return nil
+	}
+	err := s.w.Close()
+	s.w = nil
+	return err
 }

@@ -42,20 +42,21 @@ type Mount struct {
 
 // Request is one question that a door puts to the gate.
 type Request struct {
-	ID         string // given by the door; made up when empty
-	Door       string
-	Operation  Operation
-	Path       string // Vault door: logical path; pvault door: URL path
-	Method     string
-	Mount      Mount
-	Credential audit.Secret // what the caller presented
-	Remote     netip.AddrPort
-	WrapTTL    time.Duration
-	Data       map[string]any // parameters, for the audit entry and parameter rules
-	ClearKeys  []string       // keys of Data that need no HMAC
-	Headers    map[string]string
-	Reason     string
-	Collection string
+	ID          string // given by the door; made up when empty
+	Door        string
+	Operation   Operation
+	Path        string // Vault door: logical path; pvault door: URL path
+	Method      string
+	Mount       Mount
+	Credential  audit.Secret // what the caller presented
+	Remote      netip.AddrPort
+	WrapTTL     time.Duration
+	Data        map[string]any // parameters, for the audit entry and parameter rules
+	ClearKeys   []string       // keys of Data that need no HMAC
+	Headers     map[string]string
+	HashHeaders []string // names among Headers whose values the log shows as HMACs only
+	Reason      string
+	Collection  string
 	// ReadOnly requests change nothing, so that the pvault door may record them
 	// once, before the answer. The zero value records before the act as well.
 	ReadOnly bool

@@ -67,7 +67,7 @@ func (g *Gate) entry(v *visit, t audit.Type) *audit.Entry {
 		Req: audit.RequestPart{
 			ID: r.ID, Operation: string(r.Operation), Path: r.Path, Method: r.Method,
 			MountPoint: r.Mount.Path, MountType: r.Mount.Type, MountAccessor: r.Mount.Accessor,
-			WrapTTL: r.WrapTTL, Data: r.Data, ClearKeys: r.ClearKeys, Headers: r.Headers,
+			WrapTTL: r.WrapTTL, Data: r.Data, ClearKeys: r.ClearKeys, Headers: r.Headers, HashHeaders: r.HashHeaders,
 			Reason: r.Reason, Collection: r.Collection,
 		},
 		Checks: v.decision.Checks,

@@ -12,6 +12,7 @@ import (
 	"github.com/jotgate/jotgate/internal/api/pvaultapi"
 	"github.com/jotgate/jotgate/internal/api/vaultapi"
 	"github.com/jotgate/jotgate/internal/audit"
+	"github.com/jotgate/jotgate/internal/auditstore"
 	"github.com/jotgate/jotgate/internal/authjwt"
 	"github.com/jotgate/jotgate/internal/bearer"
 	"github.com/jotgate/jotgate/internal/config"
@@ -52,8 +53,8 @@ func (u *unsealed) reload(ctx context.Context) error {
 
 // build opens every part on the unsealed store. If one does not open, none
 // stays open.
-func (s *Server) build(ctx context.Context) (u *unsealed, err error) {
-	u = &unsealed{}
+func (s *Server) build(ctx context.Context) (_ *unsealed, err error) {
+	u := &unsealed{}
 	defer func() {
 		if err != nil {
 			u.close()
@@ -85,13 +86,18 @@ func (s *Server) buildAudit(u *unsealed) error {
 	for _, d := range s.cfg.Audit.Devices {
 		err := u.audit.Enable(audit.Device{
 			Path: audit.Normalize(d.Path), Type: d.Type, Description: d.Description, Options: d.Options,
-			Salt: s.barrier.Keyring().HMAC("audit device", []byte(audit.Normalize(d.Path))), FromConfig: true,
+			Salt: s.auditSalt(audit.Normalize(d.Path)), FromConfig: true,
 		})
 		if err != nil {
 			return fmt.Errorf("audit device %s: %w", d.Path, err)
 		}
 	}
 	return nil
+}
+
+// auditSalt is the key of a device's HMACs.
+func (s *Server) auditSalt(path string) []byte {
+	return s.barrier.Keyring().HMAC("audit device", []byte(path))
 }
 
 func (s *Server) buildVault(ctx context.Context, u *unsealed, g *gate.Gate, keys *jwks.Client, id [16]byte) (err error) {
@@ -132,7 +138,14 @@ func (s *Server) buildVault(ctx context.Context, u *unsealed, g *gate.Gate, keys
 		Storage: s.barrier, Client: keys, Sessions: rt.Sessions, Identities: rt.Identity, Now: s.now, Log: s.log,
 	})
 	u.closers = append(u.closers, rt.JWT.Close)
-	rt.KV, rt.Cubbyhole, rt.Audit = kv.New(s.barrier, s.now), drawers, u.audit
+	rt.KV, rt.Cubbyhole = kv.New(s.barrier, s.now), drawers
+	rt.Audit, err = auditstore.Open(ctx, s.barrier, auditstore.Options{
+		Broker: u.audit, Salt: s.auditSalt, Directory: s.cfg.Audit.APIDirectory, Log: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	u.closers = append(u.closers, rt.Audit.Close)
 	rt.Disabled = func(ctx context.Context, pass gate.Pass, e *mount.Entry) error {
 		if e.Auth {
 			return errors.Join(rt.Sessions.RevokePrefix(ctx, e.Logical()), rt.JWT.Purge(ctx, e.UUID))

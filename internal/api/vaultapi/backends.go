@@ -9,10 +9,14 @@ var (
 		sysMountRows,
 		sysPolicyRows,
 		sysInternalRows,
+		sysAuditRows,
+		sysLeaseRows,
+		sysWrappingRows,
+		sysCapabilityRows,
 	)
-	tokenBackend     = NewBackend("token based credentials")
+	tokenBackend     = NewBackend("token based credentials", tokenRows)
 	jwtBackend       = NewBackend("login with a JSON Web Token (RFC 7519) of a trusted issuer", jwtRows)
-	identityBackend  = NewBackend("identity store")
+	identityBackend  = NewBackend("identity store", identityRows)
 	kv1Backend       = NewBackend("key-value store", kv1Rows)
 	kv2Backend       = NewBackend("versioned key-value store", kv2Rows)
 	cubbyholeBackend = NewBackend("per-token private secret storage", cubbyholeRows)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -133,7 +134,11 @@ func (d *Door) serve(c *Call) error {
 		if body, err = c.encode(ctx, reply); err != nil {
 			return nil, err
 		}
-		return reply.part(reply.status()), nil
+		part := reply.part(reply.status())
+		if c.Mount != nil {
+			part.ClearKeys = slices.Concat(part.ClearKeys, c.Mount.Config.AuditNonHMACResponseKeys)
+		}
+		return part, nil
 	})
 	if err != nil {
 		return err
@@ -165,6 +170,9 @@ func (c *Call) settle(path string) (err error) {
 	c.Request = &gate.Request{
 		ID: gate.NewID(), Door: "vault", Operation: gate.Operation(c.Op), Path: c.Path,
 		Method: c.http.Method, Remote: remote(c.http), WrapTTL: c.WrapTTL,
+	}
+	if a := c.Runtime.Audit; a != nil {
+		c.Request.Headers, c.Request.HashHeaders = a.Headers().Pick(c.http.Header)
 	}
 	c.limit = SmallBody
 	e, rel, ok := c.Runtime.Mounts.Table().Route(c.Path)

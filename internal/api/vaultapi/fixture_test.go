@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/jotgate/jotgate/internal/audit"
+	"github.com/jotgate/jotgate/internal/auditstore"
 	"github.com/jotgate/jotgate/internal/authjwt"
 	"github.com/jotgate/jotgate/internal/engine/cubbyhole"
 	"github.com/jotgate/jotgate/internal/engine/kv"
@@ -72,6 +73,9 @@ type door struct {
 	audit *recorder
 	log   *bytes.Buffer
 	store storage.Store
+
+	broker   *audit.Broker // what the audit endpoints work on
+	auditDir string
 }
 
 func newDoor(t testing.TB) *door {
@@ -114,6 +118,14 @@ func newDoor(t testing.TB) *door {
 		return err
 	}))
 	rt.KV, rt.Cubbyhole = kv.New(d.store, d.clock.now), cubbyhole.New(d.store)
+	d.broker = audit.New(audit.Options{AllowNone: true, Log: logger})
+	t.Cleanup(func() { _ = d.broker.Close() })
+	d.auditDir = t.TempDir()
+	rt.Audit, err = auditstore.Open(ctx, d.store, auditstore.Options{
+		Broker: d.broker, Directory: d.auditDir, Log: logger, Salt: func(path string) []byte { return ring.HMAC("audit device", []byte(path)) },
+	})
+	must(t, err)
+	t.Cleanup(rt.Audit.Close)
 	d.rt = rt
 	d.h = New(Options{Info: Info{Version: "0.1.0", StorageType: "embedded"}, Log: logger, Now: d.clock.now})
 	d.h.Unlock(rt)

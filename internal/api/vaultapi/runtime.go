@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/jotgate/jotgate/internal/audit"
+	"github.com/jotgate/jotgate/internal/auditstore"
 	"github.com/jotgate/jotgate/internal/authjwt"
 	"github.com/jotgate/jotgate/internal/engine/cubbyhole"
 	"github.com/jotgate/jotgate/internal/engine/kv"
@@ -28,7 +28,7 @@ type Runtime struct {
 	JWT       *authjwt.Method
 	KV        *kv.Engine
 	Cubbyhole *cubbyhole.Engine
-	Audit     *audit.Broker
+	Audit     *auditstore.Store
 	Now       func() time.Time // nil means time.Now
 
 	// Disabled deletes the data of a secrets engine that is gone; may be nil.
