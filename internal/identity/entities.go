@@ -259,10 +259,13 @@ func (s *Store) deleteAliasKeys(tx storage.Tx, e *Entity, a *Alias) error {
 	return s.moveMember(tx, e.ID, a.groups, nil)
 }
 
-// Entities calls visit for each entity in order of ids, until it returns
-// false.
-func (s *Store) Entities(ctx context.Context, visit func(*Entity) bool) error {
+// Entities calls visit for each entity in order of ids, from the one behind
+// the id afterID on, until it returns false.
+func (s *Store) Entities(ctx context.Context, afterID string, visit func(*Entity) bool) error {
 	var after []byte
+	if afterID != "" && len(afterID) <= maxName {
+		after = []byte(entityPrefix + afterID)
+	}
 	for more := true; more; {
 		err := s.db.View(ctx, func(tx storage.ReadTx) error {
 			items, err := tx.Scan([]byte(entityPrefix), after, pageSize)

@@ -401,7 +401,7 @@ func TestEveryWayToFindAnEntity(t *testing.T) {
 		find(odd, got, err, false)
 	}
 	n := 0
-	if err := w.Entities(t.Context(), func(*Entity) bool { n++; return true }); err != nil || n != 1 {
+	if err := w.Entities(t.Context(), "", func(*Entity) bool { n++; return true }); err != nil || n != 1 {
 		t.Fatal(n, err)
 	}
 }

@@ -139,6 +139,17 @@ func (s *Store) principal(tx storage.ReadTx, t *Token) (*principal.Principal, er
 	}), nil
 }
 
+// Principal returns the caller that a token stands for, for questions about
+// another token such as sys/capabilities. No use is taken. It fails with
+// fault.Denied if the token's entity is disabled.
+func (s *Store) Principal(ctx context.Context, t Token) (p *principal.Principal, err error) {
+	err = s.db.View(ctx, func(tx storage.ReadTx) error {
+		p, err = s.principal(tx, &t)
+		return err
+	})
+	return p, err
+}
+
 // identityPolicies never returns root, whatever an entity's record says.
 func (s *Store) identityPolicies(tx storage.ReadTx, entityID string) ([]string, error) {
 	if entityID == "" {

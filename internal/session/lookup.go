@@ -107,20 +107,6 @@ func (s *Store) self(tx storage.ReadTx, id ID) (Token, error) {
 	return t, nil
 }
 
-// Policies returns the token's policies together with those of its entity,
-// for questions about another token such as sys/capabilities.
-func (s *Store) Policies(ctx context.Context, t Token) (list []string, err error) {
-	err = s.db.View(ctx, func(tx storage.ReadTx) error {
-		identity, err := s.identityPolicies(tx, t.EntityID)
-		if err != nil {
-			return err
-		}
-		list = SanitizePolicies(append(append([]string(nil), t.Policies...), identity...), false)
-		return nil
-	})
-	return list, err
-}
-
 // IdentityPolicies returns the policies that the token's entity has now.
 func (s *Store) IdentityPolicies(ctx context.Context, t Token) (list []string, err error) {
 	err = s.db.View(ctx, func(tx storage.ReadTx) error {

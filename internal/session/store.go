@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/jotgate/jotgate/internal/fault"
@@ -56,6 +57,7 @@ type Store struct {
 	mountAlive func(string) bool
 	onRevoke   func(storage.Tx, ID) error
 	now        func() time.Time
+	tidying    atomic.Bool
 }
 
 // New returns a Store.

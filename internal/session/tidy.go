@@ -55,6 +55,19 @@ func (s *Store) Tidy(ctx context.Context) (Tidied, error) {
 	return done, nil
 }
 
+// TidyLater runs Tidy in the background and hands its outcome to done. It
+// returns false if one is running already.
+func (s *Store) TidyLater(done func(Tidied, error)) bool {
+	if !s.tidying.CompareAndSwap(false, true) {
+		return false
+	}
+	go func() {
+		defer s.tidying.Store(false)
+		done(s.Tidy(context.Background()))
+	}()
+	return true
+}
+
 // removeDead removes a token unless it is alive after all, or the request that
 // used it up may still be under way.
 func (s *Store) removeDead(ctx context.Context, id ID) error {
