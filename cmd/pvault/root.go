@@ -35,6 +35,10 @@ configuration names; @file reads it from a file.`,
   pvault object add -c customers --fields=@customer.json`,
 	}
 	a.set.add(root.PersistentFlags())
+	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+		env.NoColor = a.set.noColor
+		return a.set.check(env)
+	}
 	root.AddCommand(a.newStatus(), a.newVersion(), a.newIAM())
 	for _, g := range groups {
 		root.AddCommand(a.newGroup(g))
@@ -59,6 +63,16 @@ func (s *settings) add(f *pflag.FlagSet) {
 	f.BoolVar(&s.noColor, "no-color", false, "no colour [NO_COLOR]")
 	f.StringVar(&s.logLevel, "log-level", "", "debug, info, warn or error; debug is --verbose [PVAULT_LOG_LEVEL]")
 	_ = f.MarkHidden("co")
+}
+
+// check refuses a log level that is none.
+func (s *settings) check(env *cli.Env) error {
+	switch level := either(s.logLevel, env, "PVAULT_LOG_LEVEL"); level {
+	case "", "debug", "info", "warn", "error":
+		return nil
+	default:
+		return cli.Usagef("--log-level must be debug, info, warn or error, got %q", level)
+	}
 }
 
 func either(flag string, env *cli.Env, names ...string) string {

@@ -21,6 +21,8 @@ type Env struct {
 	Stderr io.Writer
 	// Lookup answers like os.LookupEnv.
 	Lookup func(string) (string, bool)
+	// NoColor turns colour off whatever the streams are.
+	NoColor bool
 
 	stdinUsed bool
 }
@@ -128,6 +130,9 @@ func IsTerminal(stream any) bool {
 // Color reports whether text on w may be coloured: only on a terminal, and not
 // when NO_COLOR or the *_CLI_NO_COLOR variables are set.
 func (e *Env) Color(w io.Writer) bool {
+	if e.NoColor {
+		return false
+	}
 	if v, _ := e.Get("NO_COLOR", "JOTGATE_CLI_NO_COLOR", "VAULT_CLI_NO_COLOR"); v != "" {
 		return false
 	}
