@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/idptest"
@@ -183,6 +184,53 @@ func TestDiscoveryDocuments(t *testing.T) {
 			t.Errorf("%s: %v", c.doc, err)
 		}
 		src.Close()
+	}
+}
+
+// TestADrippingEndpointIsLeftAfterFiveSeconds: a byte now and then keeps no
+// fetch alive.
+func TestADrippingEndpointIsLeftAfterFiveSeconds(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		tick := time.NewTicker(50 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				_, _ = w.Write([]byte(" "))
+				w.(http.Flusher).Flush()
+			case <-r.Context().Done():
+				return
+			}
+		}
+	}))
+	defer server.Close()
+	src, err := jwks.NewClient(jwks.Options{AllowLoopbackHTTP: true}).URL(jwks.URLConfig{URL: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	begin := time.Now()
+	err = src.Probe(t.Context())
+	if d := time.Since(begin); d > 8*time.Second || err == nil || !strings.Contains(err.Error(), "no answer within the time limit") {
+		t.Errorf("%v after %v", err, d)
+	}
+}
+
+func TestATruncatedAnswerIsNoSet(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "100")
+		w.Header().Set("ETag", strings.Repeat("e", 2<<10))
+		_, _ = w.Write([]byte(`{"keys":[]}`))
+	}))
+	defer server.Close()
+	src, err := jwks.NewClient(jwks.Options{AllowLoopbackHTTP: true}).URL(jwks.URLConfig{URL: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	if err := src.Probe(t.Context()); err == nil || !strings.Contains(err.Error(), "reading the answer") {
+		t.Errorf("got %v", err)
 	}
 }
 
