@@ -1,0 +1,184 @@
+package jwks_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jotgate/jotgate/internal/fault"
+	"github.com/jotgate/jotgate/internal/idptest"
+	"github.com/jotgate/jotgate/internal/jwks"
+	"github.com/jotgate/jotgate/internal/jwt"
+)
+
+// TestHostileEndpoints: each failure is refused in bounded time and memory, and
+// what the endpoint answered is seen nowhere.
+func TestHostileEndpoints(t *testing.T) {
+	for name, c := range map[string]struct {
+		failure idptest.Failure
+		want    string
+	}{
+		"500":          {idptest.Status500, "status 500"},
+		"huge":         {idptest.Huge, "larger than 1 MiB"},
+		"gzip bomb":    {idptest.GzipBomb, "larger than 1 MiB"},
+		"redirect":     {idptest.Redirect, "redirect (status 302), which is not followed"},
+		"web page":     {idptest.NotJSON, "not one unambiguous JSON object"},
+		"not HTTP":     {idptest.Banner, "not proper HTTP"},
+		"other issuer": {idptest.WrongIssuer, "is for another issuer"},
+	} {
+		for _, discovery := range []bool{false, true} {
+			if c.failure == idptest.WrongIssuer && !discovery {
+				continue
+			}
+			t.Run(fmt.Sprintf("%s, discovery %v", name, discovery), func(t *testing.T) {
+				w := newWorld(t, discovery)
+				w.idp.Fail(c.failure)
+				_, err := w.src.Keys(t.Context(), "key-1", true)
+				if !errors.Is(err, jwks.ErrUnavailable) || strings.Contains(err.Error(), idptest.Secret) {
+					t.Errorf("got %v", err)
+				}
+				err = w.src.Probe(t.Context())
+				st := w.src.Status()
+				if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), c.want) || !strings.Contains(st.LastError, c.want) || fault.ReasonOf(err) != "key_source_unusable" {
+					t.Errorf("probe: %v; status: %q", err, st.LastError)
+				}
+				if all := fmt.Sprint(err, st) + w.log.String(); strings.Contains(all, "internal-body") || !strings.Contains(w.log.String(), "failed") {
+					t.Errorf("the endpoint's answer is shown, or nothing is: %s", all)
+				}
+				w.idp.Recover()
+				if err := w.src.Probe(t.Context()); err != nil {
+					t.Errorf("after recovery: %v", err)
+				}
+				w.ask("key-1", nil)
+			})
+		}
+	}
+}
+
+func TestDiscoveryIsAskedAgainWhenItsKeySetFails(t *testing.T) {
+	w := newWorld(t, true)
+	w.ask("key-1", nil)
+	w.clock.Advance(5 * time.Minute)
+	w.ask("key-1", nil)
+	w.settle()
+	if _, d := w.idp.Fetches(); d != 1 {
+		t.Errorf("%d discoveries, want 1 within an hour", d)
+	}
+	w.idp.Fail(idptest.Status500)
+	w.clock.Advance(5 * time.Minute)
+	w.ask("key-1", nil)
+	w.settle()
+	w.clock.Advance(time.Minute)
+	w.ask("key-1", nil)
+	w.settle()
+	if _, d := w.idp.Fetches(); d != 2 {
+		t.Errorf("%d discoveries, want 2", d)
+	}
+}
+
+// TestAMissingDiscoveryDocumentDoesNotForgetWhereTheKeysAre: the key set may
+// work while the document's server does not.
+func TestAMissingDiscoveryDocumentDoesNotForgetWhereTheKeysAre(t *testing.T) {
+	w := newWorld(t, true)
+	w.ask("key-1", nil)
+	w.idp.Fail(idptest.NoDiscovery)
+	fresh := w.idp.Rotate(jwt.ES256)
+	w.clock.Advance(61 * time.Minute)
+	w.ask(fresh.ID, nil)
+	if _, d := w.idp.Fetches(); d != 2 {
+		t.Errorf("%d discoveries", d)
+	}
+}
+
+func TestARememberedKidIsForgottenWhenTheMemoryIsFull(t *testing.T) {
+	w := newWorld(t, false)
+	w.ask("key-1", nil)
+	for round := range 2 {
+		w.clock.Advance(time.Minute)
+		var wg sync.WaitGroup
+		w.idp.Fail(idptest.Hang)
+		for i := range 1100 {
+			wg.Go(func() { w.ask(fmt.Sprint("ghost-", round, "-", i), jwt.ErrUnknownKey) })
+		}
+		<-w.idp.Arrived()
+		w.idp.Recover()
+		wg.Wait()
+	}
+	w.settle()
+	if n := w.fetches(); n > 5 {
+		t.Errorf("%d fetches", n)
+	}
+	w.ask("key-1", nil)
+}
+
+func TestAKidOfAnySizeIsJustUnknown(t *testing.T) {
+	w := newWorld(t, false)
+	w.ask("key-1", nil)
+	w.clock.Advance(time.Minute)
+	w.ask(strings.Repeat("k", 10<<10), jwt.ErrUnknownKey)
+	first := newWorld(t, false)
+	first.ask("never-there", jwt.ErrUnknownKey)
+}
+
+func TestTheFirstTokenGivesUpWithItsCaller(t *testing.T) {
+	w := newWorld(t, false)
+	w.idp.Fail(idptest.Hang)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-w.idp.Arrived()
+		cancel()
+	}()
+	if _, err := w.src.Keys(ctx, "key-1", true); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestACallerWhoHasGoneCausesNoFetch(t *testing.T) {
+	w := newWorld(t, false)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := w.src.Keys(gone, "key-1", true); !errors.Is(err, context.Canceled) || w.fetches() != 0 {
+		t.Errorf("%v, %d fetches", err, w.fetches())
+	}
+	w.ask("key-1", nil)
+	w.clock.Advance(time.Minute)
+	if _, err := w.src.Keys(gone, "other", true); !errors.Is(err, context.Canceled) || w.fetches() != 1 {
+		t.Errorf("%v, %d fetches", err, w.fetches())
+	}
+	if _, err := w.src.Keys(gone, "key-1", true); err != nil {
+		t.Errorf("a known key: %v", err)
+	}
+}
+
+func TestAProbeGivesUpWithItsCaller(t *testing.T) {
+	w := newWorld(t, false)
+	w.idp.Fail(idptest.Hang)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	gone := errors.New("the caller has gone")
+	go func() {
+		<-w.idp.Arrived()
+		cancel(gone)
+	}()
+	if err := w.src.Probe(ctx); !errors.Is(err, gone) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func BenchmarkKnownKey(b *testing.B) {
+	idp := idptest.New(b)
+	src, err := jwks.NewClient(jwks.Options{AllowLoopbackHTTP: true}).URL(jwks.URLConfig{URL: idp.JWKSURL(), CAPEM: idp.CAPEM()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer src.Close()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := src.Keys(b.Context(), "key-1", true); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
