@@ -21,7 +21,7 @@ func entityView(c *Call, e *identity.Entity) map[string]any {
 	return map[string]any{
 		"id": e.ID, "name": e.Name, "metadata": e.Metadata, "policies": list(e.Policies), "disabled": e.Disabled,
 		"aliases": aliases, "direct_group_ids": direct, "inherited_group_ids": inherited,
-		"group_ids": slices.Concat(direct, inherited), "merged_entity_ids": e.MergedIDs, "namespace_id": rootNamespace,
+		"group_ids": list(slices.Concat(direct, inherited)), "merged_entity_ids": e.MergedIDs, "namespace_id": rootNamespace,
 		"creation_time": stamp(e.Created), "last_update_time": stamp(e.Updated), "mfa_secrets": map[string]any{},
 	}
 }
