@@ -101,7 +101,7 @@ func Open(ctx context.Context, db storage.Store, o Options) (*Store, error) {
 		default: // a run that has not begun yet will see this change, too
 		}
 	})
-	go s.run()
+	go s.run(context.WithoutCancel(ctx))
 	return s, nil
 }
 
@@ -112,10 +112,10 @@ func (s *Store) Close() {
 	<-s.done
 }
 
-func (s *Store) run() {
+func (s *Store) run(ctx context.Context) {
 	defer close(s.done)
 	for range s.wake {
-		if err := s.follow(context.Background()); err != nil {
+		if err := s.follow(ctx); err != nil {
 			s.o.Log.Error("audit settings cannot be followed; what was known stays in force", "error", err)
 		}
 	}
