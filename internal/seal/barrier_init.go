@@ -101,7 +101,8 @@ func (c *config) parse(text []byte) error {
 
 // Init gives the store its root key and first data key. With shares the
 // barrier stays sealed; with a key it is unsealed on return. Two nodes that
-// initialize at once: one wins, the other gets ErrInitialized.
+// initialize at once: one wins, the other gets ErrInitialized. A store that
+// holds anything is refused.
 func (b *Barrier) Init(ctx context.Context, o InitOptions) (InitResult, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -117,10 +118,7 @@ func (b *Barrier) Init(ctx context.Context, o InitOptions) (InitResult, error) {
 		return InitResult{}, err
 	}
 	err = b.inner.Update(ctx, func(tx storage.Tx) error {
-		switch _, err := tx.Get(configAt); {
-		case err == nil:
-			return ErrInitialized
-		case !errors.Is(err, storage.ErrNotFound):
+		if err := checkEmpty(tx); err != nil {
 			return err
 		}
 		return putAll(tx, records)
@@ -133,6 +131,22 @@ func (b *Barrier) Init(ctx context.Context, o InitOptions) (InitResult, error) {
 		return result, b.take(ctx, o.Key)
 	}
 	return result, nil
+}
+
+// checkEmpty refuses to give a root key to a store that has one, or has lost
+// the record of it: whatever is there would never open again.
+func checkEmpty(tx storage.ReadTx) error {
+	switch _, err := tx.Get(configAt); {
+	case err == nil:
+		return ErrInitialized
+	case !errors.Is(err, storage.ErrNotFound):
+		return err
+	}
+	items, err := tx.Scan(nil, nil, 1)
+	if err == nil && len(items) > 0 {
+		err = fmt.Errorf("%w: the store is not empty, but the seal's configuration is missing: restore it from a backup", storage.ErrDamaged)
+	}
+	return err
 }
 
 // Rekey replaces the unseal key: new shares, or a key, take the place of the

@@ -19,7 +19,6 @@ import (
 // breaker makes one of the reads or writes of all its connections fail.
 type breaker struct {
 	mode  string
-	at    int64 // counts down; the connection breaks when it reaches 0
 	count atomic.Int64
 }
 
