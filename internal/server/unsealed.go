@@ -82,7 +82,7 @@ func (s *Server) build(ctx context.Context) (_ *unsealed, err error) {
 // keyring, so that hashes stay the same over restarts and on every node.
 func (s *Server) buildAudit(u *unsealed) error {
 	u.audit = audit.New(audit.Options{AllowNone: s.cfg.Audit.None, Log: s.log})
-	u.closers = append(u.closers, func() { _ = u.audit.Close() })
+	s.audit = u.audit
 	for _, d := range s.cfg.Audit.Devices {
 		err := u.audit.Enable(audit.Device{
 			Path: audit.Normalize(d.Path), Type: d.Type, Description: d.Description, Options: d.Options,
@@ -134,6 +134,7 @@ func (s *Server) buildVault(ctx context.Context, u *unsealed, g *gate.Gate, keys
 		MountAlive: func(accessor string) bool { _, ok := rt.Mounts.Table().ByAccessor(accessor); return ok },
 		OnRevoke:   func(tx storage.Tx, id session.ID) error { return cubbyhole.Drop(tx, id.String()) },
 	})
+	u.closers = append(u.closers, s.sweepDrawers(drawers, rt.Sessions))
 	rt.JWT = authjwt.New(authjwt.Options{
 		Storage: s.barrier, Client: keys, Sessions: rt.Sessions, Identities: rt.Identity, Now: s.now, Log: s.log,
 	})
@@ -154,6 +155,32 @@ func (s *Server) buildVault(ctx context.Context, u *unsealed, g *gate.Gate, keys
 	}
 	u.runtime = rt
 	return nil
+}
+
+// sweepEvery is the pause between removals of the drawers of tokens that ended
+// by themselves. Nobody can open such a drawer; only its space is taken.
+const sweepEvery = time.Hour
+
+// sweepDrawers removes such drawers until the returned function is called.
+func (s *Server) sweepDrawers(drawers *cubbyhole.Engine, tokens *session.Store) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		t := time.NewTicker(sweepEvery)
+		defer t.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-t.C:
+			}
+			if err := drawers.Sweep(ctx, tokens.Stored); err != nil && ctx.Err() == nil {
+				s.log.Warn("cubbyholes of ended tokens stay for now", "error", err)
+			}
+		}
+	}()
+	return func() { cancel(); <-done }
 }
 
 func (s *Server) buildPvault(ctx context.Context, u *unsealed, g *gate.Gate, keys *jwks.Client, id [16]byte) (err error) {

@@ -188,23 +188,26 @@ func Drop(tx storage.Tx, tokenID string) error {
 func (e *Engine) Sweep(ctx context.Context, alive func(tx storage.ReadTx, tokenID string) (bool, error)) error {
 	var after []byte
 	for {
-		done := false
-		err := e.store.Update(ctx, func(tx storage.Tx) error {
+		id, dead := "", false
+		err := e.store.View(ctx, func(tx storage.ReadTx) error {
 			items, err := tx.Scan([]byte(prefix), after, 1)
 			if err != nil || len(items) == 0 {
-				done = true
 				return err
 			}
-			id, _, _ := bytes.Cut(items[0].Key[len(prefix):], []byte{'/'})
-			after = append([]byte(prefix+string(id)+"/"), 0xff) // behind this drawer
-			ok, err := alive(tx, string(id))
-			if err != nil || ok {
-				return err
-			}
-			return Drop(tx, string(id))
+			name, _, _ := bytes.Cut(items[0].Key[len(prefix):], []byte{'/'})
+			id = string(name)
+			ok, err := alive(tx, id)
+			dead = !ok
+			return err
 		})
-		if err != nil || done {
+		if err != nil || id == "" {
 			return err
 		}
+		if dead { // token names are random: a dead one does not come back
+			if err := e.store.Update(ctx, func(tx storage.Tx) error { return Drop(tx, id) }); err != nil {
+				return err
+			}
+		}
+		after = append([]byte(prefix+id+"/"), 0xff) // behind this drawer
 	}
 }
