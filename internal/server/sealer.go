@@ -78,8 +78,10 @@ func (o sealer) Seal(context.Context) error {
 // unlock builds what the doors work on and lets requests in. If a part does
 // not open, the server stays sealed. The caller holds s.mu.
 func (s *Server) unlock(ctx context.Context) error {
+	s.closeAudit()
 	open, err := s.build(ctx)
 	if err != nil {
+		s.closeAudit()
 		s.barrier.Seal()
 		return err
 	}
@@ -91,7 +93,9 @@ func (s *Server) unlock(ctx context.Context) error {
 }
 
 // lock turns requests away and forgets the keys. Requests that run fail at
-// their next touch of the store. The caller holds s.mu.
+// their next touch of the store, but can still be recorded, the one that asked
+// for the seal first of all: the audit devices stay open until the next unseal.
+// The caller holds s.mu.
 func (s *Server) lock() {
 	s.vault.Lock()
 	s.pvault.Store(nil)
@@ -101,6 +105,14 @@ func (s *Server) lock() {
 	}
 	s.barrier.Seal()
 	s.log.Info("sealed")
+}
+
+// closeAudit ends the devices of the last unseal. The caller holds s.mu.
+func (s *Server) closeAudit() {
+	if s.audit != nil {
+		_ = s.audit.Close() // an entry is in the file before it counts: closing adds nothing
+		s.audit = nil
+	}
 }
 
 // issueRoot makes a root token; custom is its text, "" a random one. One that

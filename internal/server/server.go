@@ -12,6 +12,7 @@ import (
 
 	"github.com/jotgate/jotgate/internal/api/pvaultapi"
 	"github.com/jotgate/jotgate/internal/api/vaultapi"
+	"github.com/jotgate/jotgate/internal/audit"
 	"github.com/jotgate/jotgate/internal/config"
 	"github.com/jotgate/jotgate/internal/seal"
 	"github.com/jotgate/jotgate/internal/storage"
@@ -42,8 +43,9 @@ type Server struct {
 	vault  *vaultapi.Door
 	pvault atomic.Pointer[pvaultapi.Door] // nil while sealed
 
-	mu   sync.Mutex // one change of the seal at a time
-	open *unsealed  // nil while sealed
+	mu    sync.Mutex    // one change of the seal at a time
+	open  *unsealed     // nil while sealed
+	audit *audit.Broker // of the last unseal; open until the next
 
 	listeners []*listener
 	certs     []*certificate
@@ -240,6 +242,7 @@ func (s *Server) Close() error {
 		s.open.close()
 		s.open = nil
 	}
+	s.closeAudit()
 	switch {
 	case s.barrier != nil:
 		all = errors.Join(all, s.barrier.Close())

@@ -100,6 +100,10 @@ func (s *Server) auditSalt(path string) []byte {
 	return s.barrier.Keyring().HMAC("audit device", []byte(path))
 }
 
+// tidyEvery is the pause between two looks for what tokens left behind.
+// Nothing depends on it: what is looked for is out of reach already.
+const tidyEvery = 6 * time.Hour
+
 func (s *Server) buildVault(ctx context.Context, u *unsealed, g *gate.Gate, keys *jwks.Client, id [16]byte) (err error) {
 	ring := s.barrier.Keyring()
 	rt := &vaultapi.Runtime{Gate: g, Now: s.now, ClusterName: s.cfg.Vault.ClusterName, ClusterID: uuid(id)}
@@ -133,7 +137,15 @@ func (s *Server) buildVault(ctx context.Context, u *unsealed, g *gate.Gate, keys
 		Storage: s.barrier, Keys: ring, Identities: rt.Identity, Now: s.now,
 		MountAlive: func(accessor string) bool { _, ok := rt.Mounts.Table().ByAccessor(accessor); return ok },
 		OnRevoke:   func(tx storage.Tx, id session.ID) error { return cubbyhole.Drop(tx, id.String()) },
+		OnTidy:     func(ctx context.Context) error { return drawers.Sweep(ctx, rt.Sessions.Stored) },
 	})
+	u.closers = append(u.closers, rt.Sessions.KeepTidy(tidyEvery, func(done session.Tidied, err error) {
+		if err != nil {
+			s.log.Error("leftovers of tokens could not be removed", "error", err)
+			return
+		}
+		s.log.Debug("leftovers of tokens removed", "tokens", done.Tokens, "ghosts", done.Ghosts)
+	}))
 	u.closers = append(u.closers, s.sweepDrawers(drawers, rt.Sessions))
 	rt.JWT = authjwt.New(authjwt.Options{
 		Storage: s.barrier, Client: keys, Sessions: rt.Sessions, Identities: rt.Identity, Now: s.now, Log: s.log,
