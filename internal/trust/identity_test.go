@@ -215,6 +215,14 @@ func TestNarrowingClaims(t *testing.T) {
 	}
 }
 
+func TestTheFirstBrokenNamespaceClaimIsNamed(t *testing.T) {
+	r := bearer(t, func(s *trust.Spec) { s.NamespaceTopClaim = "top" })
+	_, _, text := admit(t, r, base(claims{ns + "future": "x", "top": claims{ns + "prop/": "x"}}))
+	if !strings.Contains(text, "unknown") {
+		t.Errorf("got %q", text)
+	}
+}
+
 func TestRolesOfTheOperatorAndTheTokenMustAgree(t *testing.T) {
 	extra := `{"` + ns + `role":"Reader"}`
 	r := bearer(t, func(s *trust.Spec) { s.ExtraClaims, s.NamespaceTopClaim = extra, "top" })
