@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/jwks"
@@ -151,12 +152,23 @@ type source struct {
 	keys   jwks.Source
 	static bool
 	pairs  []jwks.Source // of a mount with several sets; keys is nil then
+
+	// users counts who holds the source: a login that runs while the
+	// configuration is replaced finishes on the keys it started with.
+	users atomic.Int64
+}
+
+func (s *source) hold() { s.users.Add(1) }
+
+// release lets go of the source; the last one closes it. Closing waits for a
+// fetch that is under way, so nobody waits for closing.
+func (s *source) release() {
+	if s.users.Add(-1) == 0 {
+		go s.close()
+	}
 }
 
 func (s *source) close() {
-	if s == nil {
-		return
-	}
 	if s.keys != nil {
 		s.keys.Close()
 	}
@@ -185,8 +197,17 @@ func (c *Config) algorithms() []jwt.Algorithm {
 	return out
 }
 
-// open makes the key source. It does no I/O.
+// open makes the key source, held once. It does no I/O.
 func (c *Config) open(client *jwks.Client) (*source, error) {
+	s, err := c.connect(client)
+	if err != nil {
+		return nil, err
+	}
+	s.hold()
+	return s, nil
+}
+
+func (c *Config) connect(client *jwks.Client) (*source, error) {
 	switch {
 	case len(c.PublicKeys) > 0:
 		keys := make([]*jwt.Key, 0, len(c.PublicKeys))
@@ -245,13 +266,13 @@ func (c *Config) check(ctx context.Context, client *jwks.Client, skip bool) (_ *
 	}
 	if err := s.probe(ctx); err != nil {
 		if !skip {
-			s.close()
+			s.release()
 			return nil, nil, c.sourceError(err)
 		}
 		warnings = append(warnings, fault.PublicText(c.sourceError(err)))
 	}
 	if err := c.checkRest(); err != nil {
-		s.close()
+		s.release()
 		return nil, nil, err
 	}
 	return s, warnings, nil

@@ -66,7 +66,15 @@ func refuse(err error, checks []policy.Check) error {
 // reference's text; a caller from a wrong address, or whose entity is
 // disabled, is Denied.
 func (m *Method) Login(ctx context.Context, rq Request) (Result, error) {
-	c, r, err := m.find(ctx, &rq)
+	c, err := m.compiled(ctx, rq.Mount.UUID)
+	switch {
+	case err != nil:
+		return Result{}, err
+	case c == nil:
+		return Result{}, invalid("could not load configuration")
+	}
+	defer c.source.release()
+	r, err := m.find(ctx, c, &rq)
 	if err != nil {
 		return Result{}, err
 	}
@@ -94,36 +102,28 @@ func (m *Method) explain(rq Request, err error) {
 }
 
 // find makes the checks that come before the token is looked at.
-func (m *Method) find(ctx context.Context, rq *Request) (*compiledConfig, *compiledRole, error) {
-	c, err := m.compiled(ctx, rq.Mount.UUID)
-	switch {
-	case err != nil:
-		return nil, nil, err
-	case c == nil:
-		return nil, nil, invalid("could not load configuration")
-	}
+func (m *Method) find(ctx context.Context, c *compiledConfig, rq *Request) (r *compiledRole, err error) {
 	if rq.Role == "" {
 		rq.Role = c.DefaultRole
 	}
 	if rq.Role == "" {
-		return nil, nil, invalid("missing role")
+		return nil, invalid("missing role")
 	}
 	rq.Role = strings.ToLower(rq.Role)
-	var r *compiledRole
 	if fitsName(rq.Role) {
 		if r, err = m.role(ctx, rq.Mount.UUID, rq.Role, c); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
 	switch {
 	case r == nil:
-		return nil, nil, invalid("role %q could not be found", clip(rq.Role))
+		return nil, invalid("role %q could not be found", clip(rq.Role))
 	case r.rule == nil:
-		return nil, nil, invalid("role with oidc role_type is not allowed")
+		return nil, invalid("role with oidc role_type is not allowed")
 	case rq.JWT == "":
-		return nil, nil, invalid("missing token")
+		return nil, invalid("missing token")
 	}
-	return c, r, nil
+	return r, nil
 }
 
 // admit proves the token and judges it by the role's rule.

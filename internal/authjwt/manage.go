@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
 
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/session"
@@ -17,6 +20,7 @@ func (m *Method) Config(ctx context.Context, mt Mount) (view map[string]any, war
 	if err != nil || c == nil {
 		return nil, nil, err
 	}
+	defer c.source.release()
 	view = c.View()
 	view["status"] = "valid"
 	if why := c.source.trouble(); why != "" {
@@ -43,9 +47,9 @@ func (s *source) trouble() string {
 // WriteConfig replaces a mount's configuration. Errors are Invalid and carry
 // the reference's texts.
 func (m *Method) WriteConfig(ctx context.Context, mt Mount, p Params) (warnings []string, err error) {
-	var old *Config
-	if cur, err := m.compiled(ctx, mt.UUID); err == nil && cur != nil {
-		old = &cur.Config
+	old, err := m.stored(ctx, mt.UUID)
+	if err != nil {
+		return nil, err
 	}
 	c, err := configFrom(p, old)
 	if err != nil {
@@ -55,16 +59,33 @@ func (m *Method) WriteConfig(ctx context.Context, mt Mount, p Params) (warnings 
 	if err != nil {
 		return nil, err
 	}
-	src.close()
 	if len(c.TLSServerNames) > 0 {
 		warnings = append(warnings, "override_allowed_server_names is kept but not used: a key endpoint's certificate must name the endpoint's host")
 	}
-	err = m.st.Update(ctx, func(tx storage.Tx) error { return put(tx, configKey(mt.UUID), c) })
+	text, err := json.Marshal(c, codec)
+	if err == nil {
+		err = m.st.Update(ctx, func(tx storage.Tx) error { return tx.Put(configKey(mt.UUID), text, time.Time{}) })
+	}
 	if err != nil {
+		src.release()
 		return nil, err
 	}
-	m.state(mt.UUID).reset()
+	// The keys that the check fetched serve the first logins.
+	m.state(mt.UUID).install(&compiledConfig{Config: *c, text: text, source: src})
 	return warnings, nil
+}
+
+// stored returns the stored configuration, nil when there is none.
+func (m *Method) stored(ctx context.Context, uuid string) (c *Config, err error) {
+	err = m.st.View(ctx, func(tx storage.ReadTx) error {
+		var v Config
+		found, err := get(tx, configKey(uuid), &v)
+		if found {
+			c = &v
+		}
+		return err
+	})
+	return c, err
 }
 
 // Role returns a role as it is read back, nil when there is none.
@@ -208,7 +229,7 @@ func (m *Method) Purge(ctx context.Context, uuid string) error {
 			return err
 		}
 		if !more {
-			m.state(uuid).reset()
+			m.state(uuid).install(nil)
 			return nil
 		}
 	}

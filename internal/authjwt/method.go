@@ -1,6 +1,7 @@
 package authjwt
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -73,7 +74,7 @@ func (m *Method) Close() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, s := range m.mounts {
-		s.reset()
+		s.install(nil)
 	}
 	m.mounts = map[string]*state{}
 }
@@ -84,12 +85,14 @@ type state struct {
 	mu     sync.RWMutex
 	epoch  uint64
 	config *compiledConfig
+	doubt  bool // the stored configuration may have changed: compare before use
 	roles  map[string]*compiledRole
 }
 
 // compiledConfig is a configuration with its open key source.
 type compiledConfig struct {
 	Config
+	text   []byte // as stored
 	source *source
 }
 
@@ -120,15 +123,21 @@ func (m *Method) state(uuid string) *state {
 	return s
 }
 
-// reset forgets everything of a mount.
-func (s *state) reset() {
+// install makes c the mount's configuration; nil forgets the old one. The key
+// source of the old one closes when the last login that uses it is done.
+func (s *state) install(c *compiledConfig) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.replace(c)
+}
+
+// replace is install with the lock held.
+func (s *state) replace(c *compiledConfig) {
 	old := s.config
 	s.epoch++
-	s.config, s.roles = nil, map[string]*compiledRole{}
-	s.mu.Unlock()
+	s.config, s.doubt, s.roles = c, false, map[string]*compiledRole{}
 	if old != nil {
-		go old.source.close() // waits for a fetch that is under way
+		old.source.release()
 	}
 }
 
@@ -139,13 +148,22 @@ func (s *state) dropRole(name string) {
 	s.mu.Unlock()
 }
 
-// changed is told which keys another transaction wrote.
+// suspect says that anything of the mount may have changed.
+func (s *state) suspect() {
+	s.mu.Lock()
+	s.epoch++
+	s.doubt, s.roles = true, map[string]*compiledRole{}
+	s.mu.Unlock()
+}
+
+// changed is told which keys a transaction of this or another node wrote. It
+// must not block, so it only notes what to look at again.
 func (m *Method) changed(keys [][]byte) {
 	if len(keys) == 0 {
 		m.mu.RLock()
 		defer m.mu.RUnlock()
 		for _, s := range m.mounts {
-			s.reset()
+			s.suspect()
 		}
 		return
 	}
@@ -160,7 +178,7 @@ func (m *Method) changed(keys [][]byte) {
 		if name, ok := strings.CutPrefix(rest, "role/"); ok {
 			s.dropRole(name)
 		} else {
-			s.reset()
+			s.suspect()
 		}
 	}
 }
@@ -192,41 +210,92 @@ func put(tx storage.Tx, key []byte, v any) error {
 	return tx.Put(key, b, time.Time{})
 }
 
-// compiled returns the mount's configuration, nil when there is none.
+// current returns the configuration in memory, held for the caller, unless
+// there is none or it is in doubt.
+func (s *state) current() (c *compiledConfig, epoch uint64) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.config == nil || s.doubt {
+		return nil, s.epoch
+	}
+	s.config.source.hold()
+	return s.config, s.epoch
+}
+
+// compiled returns the mount's configuration, nil when there is none. The
+// caller must release its source.
 func (m *Method) compiled(ctx context.Context, uuid string) (*compiledConfig, error) {
 	s := m.state(uuid)
-	s.mu.RLock()
-	c, epoch := s.config, s.epoch
-	s.mu.RUnlock()
+	c, epoch := s.current()
 	if c != nil {
 		return c, nil
 	}
-	c = &compiledConfig{}
-	found := false
+	var text []byte
 	err := m.st.View(ctx, func(tx storage.ReadTx) (err error) {
-		found, err = get(tx, configKey(uuid), &c.Config)
+		text, err = tx.Get(configKey(uuid))
 		return err
 	})
-	if err != nil || !found {
+	if errors.Is(err, storage.ErrNotFound) {
+		s.settle(epoch, nil)
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("authjwt: %w", err)
+	}
+	if c = s.confirm(epoch, text); c != nil {
+		return c, nil
+	}
+	if c, err = compileConfig(text, m.client); err != nil {
 		return nil, err
 	}
-	if c.source, err = c.open(m.client); err != nil {
+	return s.settle(epoch, c), nil
+}
+
+func compileConfig(text []byte, client *jwks.Client) (*compiledConfig, error) {
+	c := &compiledConfig{text: text}
+	if err := json.Unmarshal(text, &c.Config, codec); err != nil {
+		return nil, fmt.Errorf("authjwt: stored configuration cannot be read: %w", err)
+	}
+	src, err := c.open(client)
+	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "error configuring token validator: "+fault.PublicText(err))
 	}
+	c.source = src
+	return c, nil
+}
+
+// confirm ends the doubt if the stored text is the one in memory, and returns
+// that, held for the caller.
+func (s *state) confirm(epoch uint64, text []byte) *compiledConfig {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.epoch != epoch || s.config == nil || !bytes.Equal(s.config.text, text) {
+		return nil
+	}
+	s.doubt = false
+	s.config.source.hold()
+	return s.config
+}
+
+// settle installs what was read and returns what to work on, held for the
+// caller. If something changed meanwhile, c serves this caller alone; if
+// another caller was faster with the same text, that one's is used.
+func (s *state) settle(epoch uint64, c *compiledConfig) *compiledConfig {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.config != nil:
-		go c.source.close()
-		return s.config, nil
+	case s.config != nil && !s.doubt && c != nil && bytes.Equal(s.config.text, c.text):
+		c.source.release()
+		c = s.config
 	case s.epoch == epoch:
-		s.config = c
+		s.replace(c)
 	default:
-		// It changed while we read; this login still works on what it read,
-		// and the collector of idle sources is the context's end.
-		context.AfterFunc(ctx, c.source.close)
+		return c
 	}
-	return c, nil
+	if c != nil {
+		c.source.hold()
+	}
+	return c
 }
 
 // role returns a compiled role, nil when there is none.

@@ -3,7 +3,6 @@ package authjwt
 import (
 	stdjson "encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -154,7 +153,7 @@ func (r *Role) applyToken(p Params) error {
 	twin(r, p, "token_ttl", "ttl", &r.TTL, p.Duration)
 	twin(r, p, "token_max_ttl", "max_ttl", &r.MaxTTL, p.Duration)
 	twin(r, p, "token_period", "period", &r.Period, p.Duration)
-	var uses int64 = int64(r.NumUses)
+	uses := int64(r.NumUses)
 	twin(r, p, "token_num_uses", "num_uses", &uses, p.Int)
 	if uses > 1<<31-1 {
 		return invalid("'token_num_uses' is too large")
@@ -284,13 +283,6 @@ func kvNotNil(m map[string]string) map[string]string {
 		return map[string]string{}
 	}
 	return m
-}
-
-func (r *Role) clone() *Role {
-	c := *r
-	c.ClaimMappings, c.AliasMetadata = maps.Clone(r.ClaimMappings), maps.Clone(r.AliasMetadata)
-	c.Legacy = slices.Clone(r.Legacy)
-	return &c
 }
 
 // fitsName reports whether name can name a role: letters, digits and "_" at
