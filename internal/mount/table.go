@@ -7,17 +7,18 @@ import (
 
 // Table is one immutable state of all mounts. The zero Table routes nothing.
 type Table struct {
-	entries []*Entry          // sorted by logical path
-	byPath  map[string]*Entry // logical path with trailing slash
-	depth   int               // most segments of any logical path
+	entries    []*Entry          // sorted by logical path
+	byPath     map[string]*Entry // logical path with trailing slash
+	byAccessor map[string]*Entry
+	depth      int // most segments of any logical path
 }
 
 func compile(entries []*Entry) *Table {
-	t := &Table{entries: slices.Clone(entries), byPath: make(map[string]*Entry, len(entries))}
+	t := &Table{entries: slices.Clone(entries), byPath: make(map[string]*Entry, len(entries)), byAccessor: make(map[string]*Entry, len(entries))}
 	slices.SortFunc(t.entries, func(a, b *Entry) int { return strings.Compare(a.Logical(), b.Logical()) })
 	for _, e := range t.entries {
 		p := e.Logical()
-		t.byPath[p] = e
+		t.byPath[p], t.byAccessor[e.Accessor] = e, e
 		t.depth = max(t.depth, strings.Count(p, "/"))
 	}
 	return t
@@ -53,12 +54,8 @@ func (t *Table) Get(logical string) (*Entry, bool) {
 
 // ByAccessor returns the mount with this accessor.
 func (t *Table) ByAccessor(accessor string) (*Entry, bool) {
-	for _, e := range t.entries {
-		if e.Accessor == accessor {
-			return e, true
-		}
-	}
-	return nil, false
+	e, ok := t.byAccessor[accessor]
+	return e, ok
 }
 
 // Auth returns the auth methods, sorted by path.

@@ -137,7 +137,6 @@ func (s *Server) buildVault(ctx context.Context, u *unsealed, g *gate.Gate, keys
 		Storage: s.barrier, Keys: ring, Identities: rt.Identity, Now: s.now,
 		MountAlive: func(accessor string) bool { _, ok := rt.Mounts.Table().ByAccessor(accessor); return ok },
 		OnRevoke:   func(tx storage.Tx, id session.ID) error { return cubbyhole.Drop(tx, id.String()) },
-		OnTidy:     func(ctx context.Context) error { return drawers.Sweep(ctx, rt.Sessions.Stored) },
 	})
 	u.closers = append(u.closers, rt.Sessions.KeepTidy(tidyEvery, func(done session.Tidied, err error) {
 		if err != nil {

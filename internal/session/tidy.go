@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/jotgate/jotgate/internal/storage"
 )
@@ -53,6 +54,37 @@ func (s *Store) Tidy(ctx context.Context) (Tidied, error) {
 		done.Ghosts++
 	}
 	return done, nil
+}
+
+// KeepTidy runs Tidy now and then until stop is called, which waits for a run
+// that is under way to end. done takes the outcome of each run; every is the
+// pause between two.
+func (s *Store) KeepTidy(every time.Duration, done func(Tidied, error)) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		t := time.NewTicker(every)
+		defer t.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-t.C:
+			}
+			if s.tidying.CompareAndSwap(false, true) {
+				n, err := s.Tidy(ctx)
+				s.tidying.Store(false)
+				if ctx.Err() == nil {
+					done(n, err)
+				}
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-over
+	}
 }
 
 // TidyLater runs Tidy in the background and hands its outcome to done. It
