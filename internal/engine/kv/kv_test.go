@@ -19,20 +19,21 @@ import (
 	"github.com/jotgate/jotgate/internal/policy"
 	"github.com/jotgate/jotgate/internal/principal"
 	"github.com/jotgate/jotgate/internal/seal"
+	"github.com/jotgate/jotgate/internal/storage"
 	"github.com/jotgate/jotgate/internal/storage/embedded"
 )
 
-// open lets every request through; the tests then look at what a Pass for one
+// openDoor lets every request through; the tests then look at what a Pass for one
 // action can do.
-type open struct{}
+type openDoor struct{}
 
-func (open) Record(context.Context, *audit.Entry) error { return nil }
+func (openDoor) Record(context.Context, *audit.Entry) error { return nil }
 
-func (open) Authenticate(context.Context, *gate.Request) (*principal.Principal, error) {
+func (openDoor) Authenticate(context.Context, *gate.Request) (*principal.Principal, error) {
 	return principal.New(principal.Attrs{Kind: principal.ServiceToken}), nil
 }
 
-func (open) Authorise(context.Context, *gate.Request, *principal.Principal) (policy.Decision, gate.Asker, error) {
+func (openDoor) Authorise(context.Context, *gate.Request, *principal.Principal) (policy.Decision, gate.Asker, error) {
 	return policy.Decision{Allowed: true}, nil, nil
 }
 
@@ -46,22 +47,29 @@ type bench struct {
 
 func newBench(t testing.TB) *bench {
 	t.Helper()
+	return benchOn(t, func(now func() time.Time) (storage.Store, error) {
+		return embedded.Open(t.TempDir(), embedded.Options{Now: now, SweepEvery: -1})
+	})
+}
+
+func benchOn(t testing.TB, open func(now func() time.Time) (storage.Store, error)) *bench {
+	t.Helper()
 	b := &bench{clock: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC), t: t}
 	now := func() time.Time { return b.clock }
-	store, err := embedded.Open(t.TempDir(), embedded.Options{Now: now, SweepEvery: -1})
+	store, err := open(now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
 	b.Engine = kv.New(seal.Wrap(store, seal.NewKeyring(b.clock)), now)
-	b.gate = gate.New(open{}, now)
+	b.gate = gate.New(openDoor{}, now)
 	return b
 }
 
 // pass runs fn with a Pass for one operation on one path.
 func (b *bench) pass(op gate.Operation, path string, fn func(gate.Pass) error) error {
 	r := &gate.Request{Door: "vault", Operation: op, Path: path, Mount: gate.Mount{Path: "secret/"}}
-	return b.gate.Do(b.t.Context(), open{}, r, func(_ context.Context, p gate.Pass) (*gate.Result, error) {
+	return b.gate.Do(b.t.Context(), openDoor{}, r, func(_ context.Context, p gate.Pass) (*gate.Result, error) {
 		return nil, fn(p)
 	})
 }
