@@ -118,8 +118,8 @@ func laterRows() []row {
 // lenient is what operations that are not offered take: their parameters do
 // not matter.
 func lenient(data bool) []queryParam {
-	out := with(dataCall, qBuiltins, qSize, qCursor, qProps,
-		queryParam{name: "prop"}, queryParam{name: "type"}, queryParam{name: "scope"}, queryParam{name: "tags", kind: list}, qExpiry)
+	out := with(dataCall, qSize, qCursor, qProps,
+		queryParam{name: "prop"}, queryParam{name: "type"}, queryParam{name: "scope"}, queryParam{name: "tags", kind: list}, qExpiry, qKey, queryParam{name: "token_types", kind: list}, queryParam{name: "options", kind: list})
 	if !data {
 		out = append(out, queryParam{name: "bundle"})
 	}

@@ -131,15 +131,25 @@ func (c *call) find(req *gate.Request) {
 		c.reason, c.bad = checkReason(c.query, !c.door.o.ReasonOptional)
 		req.Reason = c.reason
 	}
-	if note := c.query.get("custom_audit"); note != "" {
-		req.Headers = map[string]string{"custom_audit": note}
+	c.note(req, "custom_audit", c.query.get("custom_audit"))
+	c.note(req, "adhoc_reason", c.query.get("adhoc_reason"))
+	if trace := c.http.Header["X-Pvault-Request-Id"]; len(trace) == 1 && len(trace[0]) <= maxTrace {
+		c.note(req, "trace_id", trace[0])
 	}
-	if note := c.query.get("adhoc_reason"); note != "" {
-		if req.Headers == nil {
-			req.Headers = map[string]string{}
-		}
-		req.Headers["adhoc_reason"] = note
+}
+
+// maxTrace bounds the id by which a caller traces its request, in bytes.
+const maxTrace = 128
+
+// note adds what the caller says about its request to the audit entry.
+func (c *call) note(req *gate.Request, name, value string) {
+	if value == "" {
+		return
 	}
+	if req.Headers == nil {
+		req.Headers = map[string]string{}
+	}
+	req.Headers[name] = value
 }
 
 // guard takes the request through the gate. A panic becomes a server error

@@ -32,6 +32,13 @@ func (c *call) collectionBody() (objects.Collection, error) {
 		schema = f == "pvschema"
 	}
 	if schema {
+		if m == mediaJSON { // a client that wraps the text in a JSON string
+			var text string
+			if err := decodeJSON(b, &text); err != nil {
+				return in, err
+			}
+			b = []byte(text)
+		}
 		return objects.ParseSchema(b)
 	}
 	return in, decodeJSON(b, &in)

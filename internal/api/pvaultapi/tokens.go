@@ -31,7 +31,7 @@ func tokenRows() []row {
 		{Verbs: []string{patch}, Pattern: c + "tokens", Auth: a, Action: "update-tokens", Body: smallBody, Help: "Change tags and end of data tokens.",
 			Handler: data(updateTokens, false, qObjectIDs, qTokenIDs, qTags, qExpiry, qArchived)},
 		{Verbs: []string{del}, Pattern: c + "tokens", Auth: a, Action: "delete-tokens", Body: smallBody, Help: "Delete data tokens.",
-			Handler: data(deleteTokens, false, qObjectIDs, qTokenIDs, qTags, qArchived)},
+			Handler: data(deleteTokens, false, qObjectIDs, qTokenIDs, qTags, qArchived, queryParam{name: "tenant_id"})},
 		{Verbs: []string{post}, Pattern: c + "rotate/tokens", Auth: a, Action: "rotate-tokens", Body: smallBody, Help: "Give data tokens new ids.",
 			Handler: data(rotateTokens, false, qTokenIDs)},
 		{Verbs: []string{post}, Pattern: c + "query/tokens", Auth: a, Action: "search-tokens", Body: objectBody, Help: "What is known of data tokens.",
@@ -91,11 +91,17 @@ func detokenize(ctx context.Context, c *call) (reply, error) {
 
 func updateTokens(ctx context.Context, c *call) (reply, error) {
 	var in struct {
-		Tags []string `json:"tags"`
+		Tags   []string       `json:"tags"`
+		Unique []string       `json:"ensure_unique_tenant_tags"`
+		Object *objects.Input `json:"object"`
+		Props  []string       `json:"props"`
 	}
 	dc, err := c.decodeData(&in)
 	if err != nil {
 		return reply{}, err
+	}
+	if len(in.Unique) > 0 || in.Object != nil || len(in.Props) > 0 {
+		return reply{}, notOffered("Of a token only tags and expiration can be changed; the rest is not implemented.")
 	}
 	return reply{}, c.door.o.Objects.UpdateTokens(ctx, dc, c.filter(), in.Tags, c.expiry())
 }
@@ -105,7 +111,9 @@ func deleteTokens(ctx context.Context, c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return reply{}, c.door.o.Objects.DeleteTokens(ctx, dc, c.filter())
+	f := c.filter()
+	f.Tenant = c.query.get("tenant_id")
+	return reply{}, c.door.o.Objects.DeleteTokens(ctx, dc, f)
 }
 
 func rotateTokens(ctx context.Context, c *call) (reply, error) {

@@ -286,9 +286,11 @@ func (s *sealed) live(now time.Time, archived bool) error {
 
 // HashRequest is one object to hash.
 type HashRequest struct {
-	Object Input    `json:"object"`
-	Props  []string `json:"props"`
-	Scope  string   `json:"scope"`
+	Object   Input    `json:"object"`
+	Props    []string `json:"props"`
+	Scope    string   `json:"scope"`
+	Template string   `json:"fptemplate"` // not offered
+	FPProps  []string `json:"fpprops"`    // not offered
 }
 
 // Hash returns, for each request, the id that a deterministic token of the
@@ -318,6 +320,9 @@ func (e *Engine) Hash(ctx context.Context, call Call, in []HashRequest) ([]strin
 }
 
 func (r *resolver) hash(q HashRequest) (string, error) {
+	if q.Template != "" || len(q.FPProps) > 0 {
+		return "", fault.New(fault.NotImplemented, "Format-preserving hashes are not implemented.")
+	}
 	scope := orDefault(q.Scope)
 	if err := checkLabels(scope, nil); err != nil {
 		return "", err

@@ -3,7 +3,6 @@ package objects
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/gate"
@@ -17,7 +16,8 @@ type TokenFilter struct {
 	ObjectIDs []string
 	TokenIDs  []string
 	Tags      []string
-	Archived  bool // archived uses instead of active ones
+	Tenant    string // only uses of this tenant; "" = any
+	Archived  bool   // archived uses instead of active ones
 }
 
 func (f TokenFilter) empty() bool { return len(f.ObjectIDs)+len(f.TokenIDs)+len(f.Tags) == 0 }
@@ -157,7 +157,7 @@ func (s *selector) fits(t *token, r ref) bool {
 	if len(f.Tags) > 0 && !slices.ContainsFunc(f.Tags, func(tag string) bool { return slices.Contains(r.Tags, tag) }) {
 		return false
 	}
-	return s.ended(r) == f.Archived
+	return (f.Tenant == "" || f.Tenant == r.Tenant) && s.ended(r) == f.Archived
 }
 
 // ended reports whether a use is archived: by its own expiry or because the
@@ -338,6 +338,9 @@ func (s *selector) metadata(b []byte, f found) []byte {
 		if r.Object != "" {
 			uses = append(append(uses, `,"object_id":`...), quoted(r.Object)...)
 		}
+		if r.Tenant != "" {
+			uses = append(append(uses, `,"effective_tenant_id":`...), quoted(r.Tenant)...)
+		}
 		uses = append(quotedList(append(uses, `,"tags":`...), r.Tags), '}')
 	}
 	uses = append(uses, ']')
@@ -352,12 +355,10 @@ func (s *selector) metadata(b []byte, f found) []byte {
 	return append(b, '}')
 }
 
-// endless is the end of what never ends, as a time that every client can read.
-var endless = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC).UnixMilli()
-
+// quotedEnd is a time, or null for what never ends.
 func quotedEnd(ms int64) []byte {
 	if ms == 0 {
-		ms = endless
+		return []byte("null")
 	}
 	return quotedTime(ms)
 }
