@@ -8,7 +8,7 @@ import (
 	"io/fs"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -34,12 +34,12 @@ const (
 
 // migrate brings the schema up to date. Nodes that start together take turns
 // by a lock row; advisory locks are not portable.
-func migrate(ctx context.Context, pool *pgxpool.Pool) (err error) {
+func migrate(ctx context.Context, config *pgx.ConnConfig) (err error) {
 	for attempt := range migrateAttempts {
 		if attempt > 0 && !pause(ctx, 7) {
 			break
 		}
-		if err = migrateOnce(ctx, pool); err == nil || ctx.Err() != nil {
+		if err = migrateOnce(ctx, config); err == nil || ctx.Err() != nil {
 			break
 		}
 	}
@@ -49,8 +49,10 @@ func migrate(ctx context.Context, pool *pgxpool.Pool) (err error) {
 	return nil
 }
 
-func migrateOnce(ctx context.Context, pool *pgxpool.Pool) (err error) {
-	db := stdlib.OpenDBFromPool(pool)
+// migrateOnce uses connections of its own: those of the pool have a time limit
+// for each statement, which the change of a large table may exceed.
+func migrateOnce(ctx context.Context, config *pgx.ConnConfig) (err error) {
+	db := stdlib.OpenDB(*config)
 	defer func() { err = errors.Join(err, db.Close()) }()
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {

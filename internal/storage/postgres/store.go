@@ -94,7 +94,7 @@ func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, s.translate(ctx, err)
 	}
-	if err := s.prepare(ctx); err != nil {
+	if err := s.prepare(ctx, config); err != nil {
 		s.pool.Close()
 		return nil, err
 	}
@@ -103,11 +103,11 @@ func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 }
 
 // prepare does what has to be done before the first transaction.
-func (s *Store) prepare(ctx context.Context) error {
+func (s *Store) prepare(ctx context.Context, config *pgxpool.Config) error {
 	if err := s.pool.Ping(ctx); err != nil {
 		return s.translate(ctx, err)
 	}
-	if err := migrate(ctx, s.pool); err != nil {
+	if err := migrate(ctx, config.ConnConfig); err != nil {
 		return s.translate(ctx, err)
 	}
 	if err := s.clock.sample(ctx, s.pool); err != nil {
