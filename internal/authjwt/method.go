@@ -36,6 +36,8 @@ type Options struct {
 	Identities Identities
 	Now        func() time.Time // nil: time.Now
 	Log        *slog.Logger     // nil: slog.Default; gets the checks of refused logins
+
+	noticed func() // tests wait on it: a change was noted
 }
 
 // Method serves every mount of the JWT auth method. Build it with New.
@@ -64,7 +66,12 @@ func New(o Options) *Method {
 	if m.log == nil {
 		m.log = slog.Default()
 	}
-	m.stop = o.Storage.Watch([]byte(keyPrefix), m.changed)
+	m.stop = o.Storage.Watch([]byte(keyPrefix), func(keys [][]byte) {
+		m.changed(keys)
+		if o.noticed != nil {
+			o.noticed()
+		}
+	})
 	return m
 }
 
