@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -107,21 +108,20 @@ func (c *Call) id() string {
 // serve takes the request apart and sends it through the gate.
 func (d *Door) serve(c *Call) error {
 	path, err := cleanPath(c.http)
-	if err != nil {
-		return err
-	}
-	if done := d.serveStatus(c, path); done {
+	if err == nil && d.serveStatus(c, path) {
 		return nil
 	}
 	if c.Runtime = d.rt.Load(); c.Runtime == nil {
 		return errSealed
 	}
-	if err := checkNamespace(c.http); err != nil {
-		return err
+	if err == nil {
+		err = checkNamespace(c.http)
 	}
-	if err := c.settle(path); err != nil {
-		return err
+	c.begin()
+	if err == nil {
+		err = c.settle(path)
 	}
+	c.spoiled = err // the gate records it like any other refusal
 	ctx, cancel := context.WithTimeout(c.http.Context(), requestTime)
 	defer cancel()
 	var body []byte
@@ -153,6 +153,20 @@ func (d *Door) serve(c *Call) error {
 	return nil
 }
 
+// begin notes what is known of a request before it is understood.
+func (c *Call) begin() {
+	c.Request = &gate.Request{
+		ID: gate.NewID(), Door: "vault", Method: c.http.Method, Remote: remote(c.http),
+		Path: strings.TrimPrefix(c.http.URL.Path[:min(len(c.http.URL.Path), maxLoggedPath)], "/v1/"),
+	}
+	if a := c.Runtime.Audit; a != nil {
+		c.Request.Headers, c.Request.HashHeaders = a.Headers().Pick(c.http.Header)
+	}
+}
+
+// maxLoggedPath is how many bytes of a path that was refused the log shows.
+const maxLoggedPath = 1024
+
 // settle finds out what the request asks for and where it goes.
 func (c *Call) settle(path string) (err error) {
 	if c.Op, err = operation(c.http); err != nil {
@@ -167,13 +181,7 @@ func (c *Call) settle(path string) (err error) {
 	if c.WrapTTL, err = wrapTTL(c.http); err != nil {
 		return err
 	}
-	c.Request = &gate.Request{
-		ID: gate.NewID(), Door: "vault", Operation: gate.Operation(c.Op), Path: c.Path,
-		Method: c.http.Method, Remote: remote(c.http), WrapTTL: c.WrapTTL,
-	}
-	if a := c.Runtime.Audit; a != nil {
-		c.Request.Headers, c.Request.HashHeaders = a.Headers().Pick(c.http.Header)
-	}
+	c.Request.Operation, c.Request.Path, c.Request.WrapTTL = gate.Operation(c.Op), c.Path, c.WrapTTL
 	c.limit = SmallBody
 	e, rel, ok := c.Runtime.Mounts.Table().Route(c.Path)
 	if !ok {

@@ -18,6 +18,9 @@ type doorman struct{ c *Call }
 // caller without a token never makes the server hold more than a login's size.
 func (d doorman) Authenticate(ctx context.Context, r *gate.Request) (*principal.Principal, error) {
 	c := d.c
+	if c.spoiled != nil {
+		return nil, c.spoiled
+	}
 	if c.public() {
 		return nil, c.readData()
 	}

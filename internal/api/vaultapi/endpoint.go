@@ -82,14 +82,15 @@ type Call struct {
 	WrapTTL time.Duration
 	Request *gate.Request
 
-	http   *http.Request
-	pass   gate.Pass // zero until the gate has opened
-	w      http.ResponseWriter
-	row    *route.Row[Action]
-	fields map[string]any       // parsed declared parameters
-	authed bool                 // the credential was accepted
-	caller *principal.Principal // nil for public endpoints
-	limit  int64                // of the body
+	http    *http.Request
+	pass    gate.Pass // zero until the gate has opened
+	w       http.ResponseWriter
+	row     *route.Row[Action]
+	fields  map[string]any       // parsed declared parameters
+	authed  bool                 // the credential was accepted
+	caller  *principal.Principal // nil for public endpoints
+	limit   int64                // of the body
+	spoiled error                // why the request cannot be understood; nil for most
 }
 
 // HTTP returns the request as it came in, for headers. Its body is consumed.
