@@ -13,7 +13,7 @@ import (
 )
 
 // podToken is where Kubernetes puts a pod's service account token.
-const podToken = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+const podToken = "/var/run/secrets/kubernetes.io/serviceaccount/token" //nolint:gosec // a path, not a credential
 
 // gitlabVariables hold a GitLab job's id_token under the names that its
 // documentation uses.

@@ -50,12 +50,13 @@ type apiError struct {
 	Status  int
 	Message string
 	Context map[string]any
+	At      time.Time
 }
 
 // Error prints the error as the reference client logs it.
 func (e *apiError) Error() string {
-	return fmt.Sprintf("Error code: %s, Status code: %d, Message: %s, Context: %v",
-		cli.Visible(e.Code), e.Status, cli.Visible(e.Message), contextText(e.Context))
+	return fmt.Sprintf("%s Error code: %s, Status code: %d, Message: %s, Context: %v",
+		e.At.Format("2006/01/02 15:04:05"), cli.Visible(e.Code), e.Status, cli.Visible(e.Message), contextText(e.Context))
 }
 
 func contextText(c map[string]any) map[string]string {
@@ -201,13 +202,13 @@ func (a *app) refusal(resp *http.Response, body []byte, authorization string) er
 		Message string         `json:"message"`
 		Context map[string]any `json:"context"`
 	}
-	e := &apiError{Status: resp.StatusCode}
+	e := &apiError{Status: resp.StatusCode, At: time.Now()}
 	if cli.Decode(body, &shape) == nil && shape.Code != "" {
 		e.Code, e.Message, e.Context = shape.Code, shape.Message, shape.Context
 	} else {
 		e.Code, e.Message = "none", fmt.Sprintf("the answer is not of the pvault API (%s)", http.StatusText(resp.StatusCode))
 	}
-	err := &cli.Error{Status: cli.StatusLocal, Text: time.Now().Format("2006/01/02 15:04:05"), Cause: e}
+	err := &cli.Error{Status: cli.StatusLocal, Cause: e}
 	if a.set.explain {
 		a.env.Warnf("%s", explain(e, strings.TrimPrefix(authorization, "Bearer ")))
 	} else if hint := refusalHint(e); hint != "" {

@@ -10,29 +10,81 @@ import (
 	"github.com/jotgate/jotgate/internal/jwt"
 )
 
-// meanings says, for each reason that the server gives for refusing a JWT, what
-// to look at. The reasons are the server's stable names.
-var meanings = map[string]string{
-	"malformed":             "the text is not one well-formed JWT: check for spaces, line ends and cut-off parts",
-	"token_too_large":       "the token is larger than the server takes",
-	"wrong_token_type":      "the token's typ says that it was made for another purpose",
-	"algorithm_not_allowed": "the header's alg is not one that the provider's keys allow",
-	"unknown_key":           "no key of the provider has the header's kid: check keys or jwks_uri in the IAM file",
-	"bad_signature":         "the token was signed with another key than the provider's",
-	"invalid_claims":        "a registered claim (iss, aud, exp, …) has the wrong type",
-	"expired":               "exp is in the past: ask the issuer for a new token",
-	"exp_missing":           "the token has no exp claim, and the pvault API wants one",
-	"not_yet_valid":         "nbf or iat is in the future: check the clocks",
-	"token_too_old":         "iat is longer ago than the provider's max_token_age",
-	"unknown_issuer":        "no [idps] table has this iss and aud together, byte for byte",
-	"wrong_audience":        "no [idps] table has this iss and aud together, byte for byte",
-	"wrong_subject":         "sub is not the one that the provider's table asks for",
-	"role_missing":          "the roles claim is missing or empty: it must name exactly one role",
-	"role_ambiguous":        "the roles claim names more than one role: it must name exactly one",
-	"role_unknown":          "the role is not in the IAM configuration (after roles_map)",
-	"role_not_allowed":      "the role is not among the provider's allowed_roles",
-	"claim_missing":         "a claim that bound_claims asks for is missing",
-	"claim_mismatch":        "a claim does not have the value that bound_claims asks for",
+// meaning says, for each reason that the server gives for refusing a
+// credential, what to look at. The reasons are the server's stable names; an
+// unknown one has no meaning.
+func meaning(reason string) string {
+	switch reason {
+	case "malformed":
+		return "the text is not one well-formed JWT: check for spaces, line ends and cut-off parts"
+	case "token_too_large":
+		return "the token is larger than the server takes"
+	case "wrong_token_type":
+		return "the token's typ says that it was made for another purpose"
+	case "algorithm_not_allowed":
+		return "the header's alg is not one that the provider's keys allow"
+	case "unknown_key":
+		return "no key of the provider has the header's kid: check keys or jwks_uri in the IAM file"
+	case "bad_signature":
+		return "the token was signed with another key than the provider's"
+	case "invalid_claims":
+		return "a registered claim (iss, aud, exp, …) has the wrong type"
+	case "expired":
+		return "exp is in the past: ask the issuer for a new token"
+	case "expiration_missing":
+		return "the token has no exp claim, and the pvault API wants one"
+	case "time_claims_missing":
+		return "the token has none of iat, nbf and exp"
+	case "issued_at_missing":
+		return "the provider has a max_token_age, and the token has no iat"
+	case "not_yet_valid":
+		return "nbf is in the future: check the clocks"
+	case "issued_in_future":
+		return "iat is in the future: check the clocks"
+	case "token_too_old":
+		return "iat is longer ago than the provider's max_token_age"
+	}
+	return meaningOfClaims(reason)
+}
+
+func meaningOfClaims(reason string) string {
+	switch reason {
+	case "unknown_issuer", "wrong_audience", "audience_not_bound":
+		return "no [idps] table has this iss and aud together, byte for byte"
+	case "issuer_ambiguous":
+		return "the token's iss and aud fit more than one [idps] table"
+	case "wrong_subject":
+		return "sub is not the one that the provider's table asks for"
+	case "role_missing":
+		return "the roles claim is missing or empty: it must name exactly one role"
+	case "role_ambiguous":
+		return "the roles claim names more than one role: it must name exactly one"
+	case "role_not_mapped":
+		return "the provider has a roles_map, and the role is not in it"
+	case "role_unknown":
+		return "the role is not in the IAM configuration (after roles_map)"
+	case "role_not_allowed":
+		return "the role is not among the provider's allowed_roles"
+	case "role_reserved":
+		return "no JWT may become Admin"
+	case "claim_missing":
+		return "a claim that bound_claims asks for is missing"
+	case "claim_mismatch":
+		return "a claim does not have the value that bound_claims asks for"
+	case "namespace_claim_unusable":
+		return "a claim that narrows the access has a form that cannot be understood"
+	case "user_claim_unusable", "groups_claim_unusable", "metadata_claim_unusable":
+		return "a claim that the provider's table names has a form that cannot be used"
+	case "keys_unavailable":
+		return "the provider's keys cannot be fetched: look at the server's log"
+	case "api_key_expired":
+		return "the user's API key has expired: pvault iam regen-api-key"
+	case "user_disabled":
+		return "the user is disabled in the IAM configuration"
+	case "user_missing":
+		return "the user is not in the IAM configuration any more"
+	}
+	return ""
 }
 
 // reasonOf finds the machine-readable reason in an error's context.
@@ -49,8 +101,8 @@ func refusalHint(e *apiError) string {
 	switch {
 	case e.Code == "none":
 		return "is --addr the address of the pvault API?"
-	case meanings[reasonOf(e)] != "":
-		return meanings[reasonOf(e)]
+	case meaning(reasonOf(e)) != "":
+		return meaning(reasonOf(e))
 	case e.Status == http.StatusUnauthorized:
 		return "check --authtoken; add --explain for more"
 	}
@@ -65,8 +117,8 @@ func explain(e *apiError, token string) string {
 	for _, k := range sortedKeys(e.Context) {
 		fmt.Fprintf(&b, "  %s: %s\n", cli.Visible(k), cli.Visible(fmt.Sprint(e.Context[k])))
 	}
-	if meaning := meanings[reasonOf(e)]; meaning != "" {
-		fmt.Fprintf(&b, "Which means: %s.\n", meaning)
+	if text := meaning(reasonOf(e)); text != "" {
+		fmt.Fprintf(&b, "Which means: %s.\n", text)
 	}
 	if e.Status != http.StatusUnauthorized {
 		b.WriteString("The credential was accepted; what it may do was not enough. See \"pvault iam user-view\".\n")

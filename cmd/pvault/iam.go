@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/spf13/cobra"
@@ -28,10 +29,10 @@ func (a *app) newIAM() *cobra.Command {
 
 var iamOps = []op{
 	{use: "regen-api-key", short: "Give a user a new API key; the old one ends at once", example: "  pvault iam regen-api-key --name=VaultAdmin", method: http.MethodPost, path: "/ctl/iam/user/regen",
-		params: []param{{flag: "name", short: "n", api: "name", in: inBody, required: true, usage: "name of the user"}}, columns: []string{"api_key", "api_key_expiry"}},
+		params: []param{{flag: "name", short: "n", api: "name", in: inBody, required: true, usage: "name of the user"}}, columns: []string{"api_key", "api_key_expiry"}, view: viewExpiry},
 	{use: "update-api-key-expiration", short: "Change when a user's API key ends", example: "  pvault iam update-api-key-expiration --name=VaultAdmin --expiration-secs=86400", method: http.MethodPost, path: "/ctl/iam/user/update-expiration",
 		params:  []param{{flag: "name", short: "n", api: "name", in: inBody, required: true, usage: "name of the user"}, {flag: "expiration-secs", api: "expiration_secs", form: whole, in: inBody, required: true, usage: "seconds from now"}},
-		columns: []string{"name", "api_key_expiry"}},
+		columns: []string{"name", "api_key_expiry"}, view: viewExpiry},
 	{use: "get-user", short: "Show a user and when the API key ends", example: "  pvault iam get-user --name=VaultAdmin", method: http.MethodGet, path: "/ctl/iam/user/{user}",
 		params: []param{{flag: "name", short: "n", api: "user", in: inPath, required: true, usage: "name of the user"}}, columns: []string{"name", "api_key_expiry"}, view: viewUser},
 }
@@ -43,7 +44,20 @@ func viewUser(v any) any {
 		return v
 	}
 	key, _ := m["api_key"].(map[string]any)
-	return map[string]any{"name": m["name"], "api_key_expiry": key["expiry"]}
+	return viewExpiry(map[string]any{"name": m["name"], "api_key_expiry": key["expiry"]})
+}
+
+// viewExpiry writes a key's expiry as the reference's tables do.
+func viewExpiry(v any) any {
+	m, ok := v.(map[string]any)
+	if !ok {
+		return v
+	}
+	text, _ := m["api_key_expiry"].(string)
+	if at, err := time.Parse(time.RFC3339, text); err == nil {
+		m["api_key_expiry"] = at.UTC().Format("Mon, 02 Jan 2006 15:04:05 MST")
+	}
+	return m
 }
 
 func (a *app) fetchConf(ctx context.Context) ([]byte, error) {

@@ -138,7 +138,7 @@ func (a *app) run(cmd *cobra.Command, o op, v values) error {
 	if err != nil {
 		return err
 	}
-	if typ := got.header.Get("Content-Type"); strings.Contains(typ, "octet-stream") || strings.Contains(typ, "pvschema") {
+	if typ := got.header.Get("Content-Type"); strings.Contains(typ, "octet-stream") || strings.Contains(typ, "pvschema") || strings.Contains(typ, "toml") {
 		_, err := a.env.Stdout.Write(got.body)
 		return err
 	}

@@ -216,7 +216,7 @@ func chooseAlgorithm(signer crypto.Signer, name string) (jwt.Algorithm, error) {
 	if err != nil {
 		return "", keyProblem("the key", err)
 	}
-	if !slices.Contains(key.Algorithms(), alg) && !(alg == jwt.Ed25519 && slices.Contains(key.Algorithms(), jwt.EdDSA)) {
+	if !slices.Contains(key.Algorithms(), alg) && (alg != jwt.Ed25519 || key.Type() != jwt.KeyOKP) {
 		return "", cli.Usagef("-alg: %s does not go with this key, which signs %v", alg, key.Algorithms())
 	}
 	return alg, nil
