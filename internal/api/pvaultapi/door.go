@@ -2,6 +2,7 @@ package pvaultapi
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -70,7 +71,6 @@ type call struct {
 	bad    error // what is wrong with the request; told only to a caller who may make it
 	role   *votes.Role
 	who    *principal.Principal
-	cred   string
 	pass   gate.Pass
 	out    reply
 }
@@ -157,7 +157,7 @@ func (c *call) note(req *gate.Request, name, value string) {
 func (d *Door) guard(ctx context.Context, c *call, req *gate.Request) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			if p == http.ErrAbortHandler {
+			if aborted, ok := p.(error); ok && errors.Is(aborted, http.ErrAbortHandler) {
 				panic(p)
 			}
 			d.o.Logger.Error("pvault door: panic", "request", req.ID, "operation", string(req.Operation), "panic", p, "stack", stack())

@@ -210,7 +210,7 @@ func TestDoorServesRealHTTP(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	if b, _ := io.ReadAll(res.Body); res.StatusCode != 200 || !strings.Contains(string(b), "vault_id") {
+	if b, _ := io.ReadAll(res.Body); res.StatusCode != http.StatusOK || !strings.Contains(string(b), "vault_id") {
 		t.Errorf("%d %s", res.StatusCode, b)
 	}
 }

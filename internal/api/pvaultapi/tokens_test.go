@@ -35,14 +35,15 @@ func TestTokenTypes(t *testing.T) {
 	one := func(kind, more string) string { return w.tokenize("key-all", req(kind, more))[0] }
 
 	for _, kind := range []string{"pci", "pci_oneway", "deterministic"} {
-		if one(kind, "") != one(kind, "") {
+		first := one(kind, "")
+		if one(kind, "") != first {
 			t.Errorf("%s: the same value has two tokens", kind)
 		}
-		if one(kind, "") == one(kind, `,"scope":"other"`) {
+		if first == one(kind, `,"scope":"other"`) {
 			t.Errorf("%s: two scopes share a token", kind)
 		}
 	}
-	if one("randomized", "") == one("randomized", "") {
+	if first := one("randomized", ""); one("randomized", "") == first {
 		t.Error("randomized tokens repeat")
 	}
 	pci, oneway, pointer, snapshot := one("pci", ""), one("pci_oneway", ""), one("pointer", ""), one("randomized", "")
