@@ -218,6 +218,12 @@ type parser struct {
 func (p *parser) top(d *Data) error {
 	switch k := p.dec.PeekKind(); k {
 	case '{':
+	case 'n': // Go clients send null for "no parameters", unwrap among them
+		d.body = nil
+		if _, err := p.dec.ReadToken(); err != nil {
+			return err
+		}
+		return p.end()
 	case 0:
 		_, err := p.dec.ReadToken()
 		if errors.Is(err, io.EOF) {
@@ -231,6 +237,11 @@ func (p *parser) top(d *Data) error {
 	if err := p.object(d.m, 1, d.raw); err != nil {
 		return err
 	}
+	return p.end()
+}
+
+// end refuses what follows the one value.
+func (p *parser) end() error {
 	if _, err := p.dec.ReadToken(); !errors.Is(err, io.EOF) {
 		return badJSON("there is something after the object")
 	}

@@ -73,6 +73,9 @@ func TestBodiesAreBoundedAndStrict(t *testing.T) {
 		"huge":           {`{"role":"` + strings.Repeat("a", SmallBody) + `"}`, 413, "request body is larger than 131072 bytes"},
 		"empty":          {``, 400, "could not load configuration"},
 		"only space":     {` `, 400, "could not load configuration"},
+		"null":           {`null`, 400, "could not load configuration"},
+		"null and more":  {`null {}`, 400, "failed to decode JSON input: there is something after the object"},
+		"almost null":    {`nul`, 400, "failed to decode JSON input: unexpected EOF"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := d.do("POST", "auth/jwt/login", "", tc.body).want(tc.status)
