@@ -22,6 +22,7 @@ type options struct {
 	json        bool
 	tokens      int
 	objects     int
+	live        int
 }
 
 // Report is the whole outcome of a run, as -json prints it.
@@ -34,7 +35,9 @@ type Report struct {
 	EndRSSMiB   float64   `json:"end_rss_mib"`
 	StoreMiB    float64   `json:"store_mib"`
 	RSACheckUS  float64   `json:"rsa_check_us"`
+	Objects     int       `json:"objects"`
 	Paths       []Figure  `json:"paths"`
+	Live        *Live     `json:"live,omitempty"`
 }
 
 // Figure is one measured path.
@@ -66,6 +69,8 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "comma-separated paths to measure (default all): "+strings.Join(pathNames(), ","))
 	flag.BoolVar(&o.json, "json", false, "print JSON instead of a table")
 	flag.IntVar(&o.tokens, "tokens", 3000, "different JWTs to sign for the paths that need a new one each time")
+	flag.IntVar(&o.objects, "objects", 10000, "objects in the collection that the object paths work on")
+	flag.IntVar(&o.live, "live", 0, "also make this many live tokens, and restart the server with them")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "bench: unexpected argument %q; see -help\n", flag.Arg(0))
@@ -97,7 +102,13 @@ func printReport(w io.Writer, r *Report, asJSON bool) error {
 	for _, f := range r.Paths {
 		fmt.Fprintf(t, "%s\t%d\t%d\t%.0f\t%.0f\t%.0f\t%.0f\t%.1f\t%.2f\t%.2f\t\n", f.Path, f.Requests, f.Errors, f.RPS, f.P50, f.P95, f.P99, f.CPU, f.RSAChecks, f.Echoes)
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil || r.Live == nil {
+		return err
+	}
+	l := r.Live
+	_, err := fmt.Fprintf(w, "\n%d live tokens: RSS %.1f MiB, store %.1f MiB (%.0f bytes a token), %.0f logins/s; restart: ready in %.0f ms, first lookup %.1f ms\n",
+		l.Tokens, l.RSSMiB, l.StoreMiB, l.StorePerToken, l.LoginsPerSec, l.RestartMS, l.LookupMS)
+	return err
 }
 
 // run measures the limits and every chosen path.
@@ -106,7 +117,7 @@ func run(ctx context.Context, o options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{When: time.Now().UTC(), Concurrency: o.concurrency, Seconds: o.duration.Seconds(), RSACheckUS: rsaCheck()}
+	r := &Report{When: time.Now().UTC(), Concurrency: o.concurrency, Seconds: o.duration.Seconds(), RSACheckUS: rsaCheck(), Objects: o.objects}
 	echo, err := measureEcho(ctx, o)
 	if err != nil {
 		return nil, fmt.Errorf("echo: %w", err)
@@ -135,6 +146,11 @@ func run(ctx context.Context, o options) (*Report, error) {
 		r.Paths = append(r.Paths, f)
 	}
 	r.EndRSSMiB, r.StoreMiB = srv.rss(), srv.size()
+	if o.live > 0 {
+		if r.Live, err = measureLive(ctx, srv, b, o); err != nil {
+			return nil, fmt.Errorf("live tokens: %w", err)
+		}
+	}
 	// The machine's speed changes while we run: the limit is the mean of
 	// before and after.
 	r.RSACheckUS = (r.RSACheckUS + rsaCheck()) / 2

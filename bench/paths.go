@@ -26,6 +26,10 @@ type bench struct {
 	client *http.Client
 	opts   options
 	serial atomic.Int64
+
+	filled    bool     // the collection is there
+	ids       []string // of some of its objects
+	nextBuyer atomic.Int64
 }
 
 // path is one way through the server. prepare returns what to send: next is
@@ -46,6 +50,11 @@ var paths = []path{
 	})},
 	{"jwt-cached", directPath(true)},
 	{"jwt-uncached", directPath(false)},
+	{"object-get", objectPath(true, getObject)},
+	{"object-get-uncached", objectPath(false, getObject)},
+	{"object-add", objectPath(true, addObject)},
+	{"object-search", objectPath(true, searchObjects)},
+	{"object-list-100", objectPath(true, listObjects)},
 }
 
 func pathNames() []string {

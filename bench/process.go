@@ -21,10 +21,11 @@ const tick = 10 * time.Millisecond
 
 // child is a server process that this program started.
 type child struct {
-	cmd   *exec.Cmd
-	dir   string
-	addr  string
-	ready time.Duration
+	cmd    *exec.Cmd
+	binary string
+	dir    string
+	addr   string
+	ready  time.Duration
 }
 
 // startServer starts the binary in dev mode on an empty directory and waits
@@ -38,15 +39,30 @@ func startServer(ctx context.Context, binary string) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &child{dir: dir, addr: addr}
-	c.cmd = exec.CommandContext(ctx, binary, "server", "-dev", "-dev-root-token-id=root",
-		"-dev-listen-address="+addr, "-dev-dir="+filepath.Join(dir, "data"), "-audit-file="+filepath.Join(dir, "audit.log"))
-	log, err := os.Create(filepath.Join(dir, "server.log"))
+	c := &child{dir: dir, addr: addr, binary: binary}
+	return c, c.serve(ctx)
+}
+
+// serve starts the server process on the child's directory.
+func (c *child) serve(ctx context.Context) error {
+	c.cmd = exec.CommandContext(ctx, c.binary, "server", "-dev", "-dev-root-token-id=root",
+		"-dev-listen-address="+c.addr, "-dev-dir="+filepath.Join(c.dir, "data"), "-audit-file="+filepath.Join(c.dir, "audit.log"))
+	log, err := os.Create(filepath.Join(c.dir, "server.log"))
 	if err != nil {
-		return nil, err
+		return err
 	}
+	defer func() { _ = log.Close() }()
 	c.cmd.Stdout, c.cmd.Stderr = log, log
-	return c, c.start(ctx, "http://"+addr+"/v1/sys/health")
+	return c.start(ctx, "http://"+c.addr+"/v1/sys/health")
+}
+
+// restart ends the server and starts it again on the same directory.
+func (c *child) restart(ctx context.Context) error {
+	_ = c.cmd.Process.Signal(syscall.SIGTERM)
+	if err := c.cmd.Wait(); err != nil {
+		return fmt.Errorf("the server ended with: %w", err)
+	}
+	return c.serve(ctx)
 }
 
 func freeAddr() (string, error) {
