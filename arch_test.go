@@ -44,6 +44,8 @@ var allowed = map[string][]string{
 
 	"iam":         {"fault", "jwks", "jwt", "policy", "policy/votes", "principal", "seal", "storage", "trust"},
 	"bearer":      {"fault", "iam", "jwks", "jwt", "policy", "principal", "trust"},
+	"cors":        {"fault", "storage"},
+	"quota":       {"fault", "storage"},
 	"policystore": {"fault", "policy", "policy/acl", "principal", "storage"},
 	"mount":       {"fault", "storage"},
 	"identity":    {"fault", "policy/acl", "seal", "storage", "storage/record"},

@@ -195,8 +195,8 @@ func TestKeptPolicies(t *testing.T) {
 }
 
 func TestTextsThatNoLongerCompileGrantNothing(t *testing.T) {
-	var failed []error
-	s, st := open(t, Options{Failed: func(err error) { failed = append(failed, err) }})
+	failed := make(chan error, 10)
+	s, st := open(t, Options{Failed: func(err error) { failed <- err }})
 	err := st.Update(context.Background(), func(tx storage.Tx) error {
 		return tx.Put([]byte("policy/default"), []byte(`{"text":"path {"}`), time.Time{})
 	})
@@ -207,7 +207,7 @@ func TestTextsThatNoLongerCompileGrantNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	if s.may(t, caller("", []string{"default"}), acl.Update, "auth/token/renew-self") || len(failed) == 0 {
-		t.Errorf("the broken default policy grants, failures %v", failed)
+		t.Errorf("the broken default policy grants, or nobody was told: %d", len(failed))
 	}
 	if p, ok := s.Get("default"); !ok || p.Text != "path {" {
 		t.Errorf("the broken text cannot be read: %+v", p)

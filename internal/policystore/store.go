@@ -73,7 +73,7 @@ func Open(ctx context.Context, st storage.Store, o Options) (*Store, error) {
 	if err := s.Reload(ctx); err != nil {
 		return nil, err
 	}
-	s.stop = st.Watch([]byte(keyPrefix), func([][]byte) {
+	s.stop = storage.Follow(st, []byte(keyPrefix), func() {
 		if err := s.Reload(context.Background()); err != nil {
 			s.fail(err)
 		}
