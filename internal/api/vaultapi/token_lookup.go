@@ -28,7 +28,7 @@ func tokenLookup(ctx context.Context, c *Call, pass gate.Pass) (*Reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return tokenReply(ctx, c, &t, text)
+	return otherToken(ctx, c, &t, text)
 }
 
 func tokenLookupSelf(ctx context.Context, c *Call, pass gate.Pass) (*Reply, error) {
@@ -36,7 +36,7 @@ func tokenLookupSelf(ctx context.Context, c *Call, pass gate.Pass) (*Reply, erro
 	if err != nil {
 		return nil, err
 	}
-	return tokenReply(ctx, c, &t, c.Token)
+	return tokenReply(c, &t, c.Token, pass.Principal().Attrs().IdentityPolicies), nil
 }
 
 func tokenLookupAccessor(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
@@ -44,15 +44,21 @@ func tokenLookupAccessor(ctx context.Context, c *Call, _ gate.Pass) (*Reply, err
 	if err != nil {
 		return nil, err
 	}
-	return tokenReply(ctx, c, &t, "")
+	return otherToken(ctx, c, &t, "")
+}
+
+// otherToken is what a lookup tells of a token that need not be the caller's.
+// That its entity is disabled says nothing about the caller.
+func otherToken(ctx context.Context, c *Call, t *session.Token, id string) (*Reply, error) {
+	identity, err := c.Runtime.Sessions.IdentityPolicies(ctx, *t)
+	if err != nil && !fault.Is(err, fault.Denied) {
+		return nil, err
+	}
+	return tokenReply(c, t, id, identity), nil
 }
 
 // tokenReply is what a lookup tells of a token. id is its text, or "".
-func tokenReply(ctx context.Context, c *Call, t *session.Token, id string) (*Reply, error) {
-	identity, err := c.Runtime.Sessions.IdentityPolicies(ctx, *t)
-	if err != nil {
-		return nil, err
-	}
+func tokenReply(c *Call, t *session.Token, id string, identity []string) *Reply {
 	d := map[string]any{
 		"id": id, "accessor": t.Accessor, "policies": t.Policies, "path": t.Path, "meta": t.Meta,
 		"display_name": t.DisplayName, "num_uses": t.NumUses, "orphan": t.Orphan,
@@ -78,7 +84,7 @@ func tokenReply(ctx context.Context, c *Call, t *session.Token, id string) (*Rep
 	if extra := without(identity, t.Policies); len(extra) > 0 {
 		d["identity_policies"] = extra
 	}
-	return &Reply{Data: d}, nil
+	return &Reply{Data: d}
 }
 
 // lifeOf tells what role and mount say now about a token's life.
