@@ -244,15 +244,21 @@ func (c *client) refusal(resp *http.Response, req *http.Request, body []byte) er
 	for _, msg := range shape.Errors {
 		e.Errors = append(e.Errors, cli.Visible(msg))
 	}
-	return &cli.Error{Status: cli.StatusServer, Cause: e, Hint: c.refusalHint(e)}
+	return &cli.Error{Status: cli.StatusServer, Cause: e, Hint: c.refusalHint(e, resp.Header.Get(diagnosisHeader))}
 }
 
+// diagnosisHeader joins a refused login with its entry in the server's audit
+// log, where every check stands with its result.
+const diagnosisHeader = "X-Jotgate-Diagnosis"
+
 // refusalHint helps a person; a script gets the reference's bytes alone.
-func (c *client) refusalHint(e *apiError) string {
+func (c *client) refusalHint(e *apiError, diagnosis string) string {
 	if !cli.IsTerminal(c.app.env.Stderr) {
 		return ""
 	}
 	switch {
+	case diagnosis != "":
+		return "the server's audit log has every check of this login, under the id " + cli.Visible(diagnosis)
 	case e.Status == http.StatusForbidden && c.token == "":
 		return "no token is set: run \"jotgate login\", or set VAULT_TOKEN"
 	case e.Status == http.StatusForbidden:

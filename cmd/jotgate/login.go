@@ -39,6 +39,7 @@ GITLAB_OIDC_TOKEN), the service account of a Kubernetes pod. It is never shown.`
 		RunE: func(cmd *cobra.Command, args []string) error { return a.login(cmd, f, args) },
 	}
 	cmd.Flags().StringVar(&f.method, "method", "token", "token or jwt")
+	_ = cmd.RegisterFlagCompletionFunc("method", cobra.FixedCompletions(loginMethods, cobra.ShellCompDirectiveNoFileComp))
 	cmd.Flags().StringVar(&f.path, "path", "", "where the auth method is mounted (default: the method's name)")
 	cmd.Flags().StringVar(&f.jwt, "jwt", "", "the JWT: @file, - for standard input, or its text [JOTGATE_JWT]")
 	cmd.Flags().StringVar(&f.role, "role", "", "role to log in as (default: the mount's default role)")

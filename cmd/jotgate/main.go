@@ -16,6 +16,7 @@ import (
 
 func main() {
 	env := cli.System("jotgate")
+	env.Dash = "-"
 	root := newRoot(env)
 	os.Exit(cli.Run(env, root, cli.NormalizeFlags(root, os.Args[1:])))
 }

@@ -62,6 +62,9 @@ func (a *app) newPolicyRead() *cobra.Command {
 			if text == "" {
 				return cli.Serverf("No policy named: %s", args[0])
 			}
+			if a.set.field != "" {
+				return a.printField(s, a.set.field)
+			}
 			if done, err := a.printData(map[string]any{"policy": text}); done {
 				return err
 			}

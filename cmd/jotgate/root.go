@@ -31,6 +31,10 @@ or two: -format=json and --format=json are the same.`,
   jotgate jwt decode @token.jwt`,
 	}
 	a.set.addFlags(root.PersistentFlags())
+	root.Version = cli.Version()
+	root.SetVersionTemplate("jotgate {{.Version}}\n")
+
+	_ = root.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"table", "json", "yaml", "pretty", "raw"}, cobra.ShellCompDirectiveNoFileComp))
 	server := newServerCommand()
 	server.SetUsageTemplate(cli.LocalUsage)
 	root.AddCommand(

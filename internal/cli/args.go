@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,7 +17,7 @@ import (
 // definition says whether the next argument is its value.
 func NormalizeFlags(root *cobra.Command, args []string) []string {
 	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
-		return args // a shell asks for completions: its words are unfinished
+		return completing(args)
 	}
 	out := make([]string, 0, len(args))
 	cmd := root
@@ -40,6 +41,18 @@ func NormalizeFlags(root *cobra.Command, args []string) []string {
 			name += "=" + args[i]
 		}
 		out = append(out, "--"+name)
+	}
+	return out
+}
+
+// completing rewrites the words of a shell that asks for completions. They are
+// unfinished, so a flag is not joined with what follows.
+func completing(args []string) []string {
+	out := slices.Clone(args)
+	for i, arg := range args[1:] {
+		if name, ok := longFlag(arg); ok {
+			out[i+1] = "--" + name
+		}
 	}
 	return out
 }

@@ -40,7 +40,7 @@ func TestSingleDashFlagsAreNormalised(t *testing.T) {
 		{"unknown flags pass", "kv get -nothing=1", "kv get --nothing=1"},
 		{"key=value is no flag", "kv put p a=-b", "kv put p a=-b"},
 		{"a flag at the end", "kv get -version", "kv get --version"},
-		{"completion words stay", "__complete kv get -ver", "__complete kv get -ver"},
+		{"completion words are not joined", "__complete kv get -version 1", "__complete kv get --version 1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := NormalizeFlags(tree(), strings.Fields(c.in)); !slices.Equal(got, strings.Fields(c.want)) {

@@ -23,6 +23,8 @@ type Env struct {
 	Lookup func(string) (string, bool)
 	// NoColor turns colour off whatever the streams are.
 	NoColor bool
+	// Dash is how messages write a long flag: "-" or, by default, "--".
+	Dash string
 
 	stdinUsed bool
 }

@@ -193,6 +193,9 @@ func netHint(err error, addr *url.URL, what NetHints) string {
 	var notTLS tls.RecordHeaderError
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
+		if ip := net.ParseIP(addr.Hostname()); addr.Hostname() != "localhost" && !ip.IsLoopback() {
+			return "nothing listens there; check " + what.AddrSetting
+		}
 		return fmt.Sprintf("nothing listens there; %s, or set %s", what.Start, what.AddrSetting)
 	case errors.As(err, &unknown):
 		return "the server's certificate is signed by an unknown authority; name it with " + what.CASetting

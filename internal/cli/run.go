@@ -37,7 +37,7 @@ func Prepare(env *Env, root *cobra.Command) {
 	root.SilenceUsage = true
 	root.SuggestionsMinimumDistance = 2
 	root.CompletionOptions.HiddenDefaultCmd = false
-	root.SetFlagErrorFunc(flagError)
+	root.SetFlagErrorFunc(env.flagError)
 	prepareGroup(root)
 }
 
@@ -71,15 +71,19 @@ func unknownCommand(cmd *cobra.Command, name string) error {
 	return WithHint(err, "run \""+cmd.CommandPath()+" --help\" for the commands")
 }
 
-func flagError(cmd *cobra.Command, err error) error {
+func (e *Env) flagError(cmd *cobra.Command, err error) error {
+	dash := e.Dash
+	if dash == "" {
+		dash = "--"
+	}
 	text := err.Error()
 	name, ok := strings.CutPrefix(text, "unknown flag: --")
 	if !ok {
 		return WithHint(Usagef("%s: %s", cmd.CommandPath(), text), "run \""+cmd.CommandPath()+" --help\" for its flags")
 	}
-	wrapped := Usagef("unknown flag -%s for %q", name, cmd.CommandPath())
+	wrapped := Usagef("unknown flag %s%s for %q", dash, name, cmd.CommandPath())
 	if best := Nearest(name, flagNames(cmd)); best != "" {
-		return WithHint(wrapped, "did you mean -"+best+"?")
+		return WithHint(wrapped, "did you mean "+dash+best+"?")
 	}
 	return WithHint(wrapped, "run \""+cmd.CommandPath()+" --help\" for its flags")
 }
