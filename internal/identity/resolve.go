@@ -30,8 +30,8 @@ type EntityRef struct {
 
 // Resolve returns the entity behind a login, in the login's own transaction.
 // An alias that nobody knows gets a new entity. The alias takes over the
-// metadata and the groups of this login; when nothing changes, nothing is
-// written.
+// metadata and the groups of this login; when nothing changes, tx is only read
+// from.
 //
 // It fails with fault.Invalid for an empty or overlong alias name, and with
 // fault.Denied for a disabled entity.
@@ -64,19 +64,6 @@ func (s *Store) Resolve(tx storage.Tx, l Login) (EntityRef, error) {
 		}
 	}
 	return EntityRef{ID: e.ID, Policies: s.policies(e), Created: created}, nil
-}
-
-// Peek is Resolve for a login that wants to write nothing. ok is false when
-// Resolve would have to write.
-func (s *Store) Peek(tx storage.ReadTx, l Login) (ref EntityRef, ok bool, err error) {
-	e, a, err := s.known(tx, l)
-	if errors.Is(err, errAbsent) {
-		return EntityRef{}, false, nil
-	}
-	if err != nil || !s.upToDate(a, l, s.namedGroups(l)) {
-		return EntityRef{}, false, err
-	}
-	return EntityRef{ID: e.ID, Policies: s.policies(e)}, true, nil
 }
 
 // known returns the entity and alias of a login, or errAbsent.

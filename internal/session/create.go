@@ -462,11 +462,12 @@ func (s *Store) checkDepth(tx storage.ReadTx, t *Token) error {
 	return nil
 }
 
-// TokenLimits is the LimitsOf for tokens of the token mount: the current
-// values of the token role, or those that the token was created with.
+// TokenLimits is the LimitsOf for tokens of the token mount: the life that the
+// token was created with, and the period of its token role as it is now or its
+// own.
 func (s *Store) TokenLimits(mount Limits) LimitsOf {
 	return func(tx storage.ReadTx, t Token) (Limits, error) {
-		l := Limits{Period: t.Period, MountDefault: mount.MountDefault, MountMax: mount.MountMax}
+		l := Limits{TTL: t.CreationTTL, Period: t.Period, MountDefault: mount.MountDefault, MountMax: mount.MountMax}
 		if t.Role == "" {
 			return l, nil
 		}

@@ -177,6 +177,21 @@ func TestPeriodicTokenFollowsItsRole(t *testing.T) {
 	refused(t, err, fault.Invalid, `original token role "r" could not be found, not renewing`)
 }
 
+func TestCreatedTokenIsRenewedForTheLifeItWasMadeWith(t *testing.T) {
+	w := newWorld(t)
+	is := w.child(w.root(), func(o *CreateOptions) { o.Policies, o.TTL = []string{"x"}, 10*time.Minute })
+	w.clock.Add(5 * time.Minute)
+	r, err := w.Renew(t.Context(), is.Token.ID, 0, w.TokenLimits(Limits{}))
+	if err != nil || r.TTL != 10*time.Minute || len(r.Warnings) != 0 {
+		t.Fatal(r.TTL, r.Warnings, err)
+	}
+	r, err = w.Renew(t.Context(), is.Token.ID, SystemTTL, w.TokenLimits(Limits{}))
+	want := `TTL of "768h" exceeded the effective max_ttl of "767h55m"; TTL value is capped accordingly`
+	if err != nil || !slices.Equal(r.Warnings, []string{want}) {
+		t.Fatal(r.TTL, r.Warnings, err)
+	}
+}
+
 func TestUnknownPoliciesWarn(t *testing.T) {
 	w := newWorld(t)
 	is := w.child(w.root(), func(o *CreateOptions) {

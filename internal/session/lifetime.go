@@ -70,12 +70,11 @@ func (l Limits) lifetime(start, now time.Time, wish, explicitMax time.Duration) 
 	if left <= 0 {
 		return 0, nil, errPastMax
 	}
-	if ttl > left {
+	if ttl > roundUp(left) { // less than a second is not worth a warning
 		warnings = append(warnings, fmt.Sprintf("TTL of %q exceeded the effective max_ttl of %q; TTL value is capped accordingly",
 			human(ttl), human(roundUp(left))))
-		ttl = left
 	}
-	return ttl, warnings, nil
+	return min(ttl, left), warnings, nil
 }
 
 // roundUp returns d in whole seconds, never less than d.
