@@ -2,8 +2,11 @@ package pvaultapi_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/jotgate/jotgate/internal/api/pvaultapi"
@@ -44,4 +47,49 @@ func BenchmarkGetObject(b *testing.B) {
 	w.must("key-all", "POST", "ctl/collections", schema)
 	id := w.add("key-all", `{"email":"Bob@Example.COM","name":"Bob B","ssn":"123456789","born":"1990-05-01","points":3,"user_id":"bob"}`)
 	bench(b, w, w.jwt("alice", "all"), "GET", buyers+"objects/"+id+why+"&options=unsafe")
+}
+
+func BenchmarkAddObject(b *testing.B) {
+	w := newWorld(b, quiet)
+	w.must("key-all", "POST", "ctl/collections", schema)
+	cred := w.jwt("alice", "all")
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		w.must(cred, "POST", buyers+"objects"+why, fmt.Sprintf(`{"email":"u%d@b.c","user_id":"u%d","group":"g","ssn":"123-45-6789","born":"1990-05-01","points":%d}`, i, i, i%10))
+	}
+}
+
+// filled is a vault with n objects, ten per user.
+func filled(b *testing.B, n int) *world {
+	w := newWorld(b, quiet)
+	w.must("key-all", "POST", "ctl/collections", schema)
+	for i := 0; i < n; i += 1000 {
+		var body strings.Builder
+		for j := i; j < i+1000; j++ {
+			fmt.Fprintf(&body, `,{"email":"u%d@b.c","user_id":"u%d","points":%d}`, j, j/10, j%10)
+		}
+		w.must("key-all", "POST", buyers+"bulk/objects"+why, "["+body.String()[1:]+"]")
+	}
+	b.ResetTimer()
+	return w
+}
+
+func BenchmarkSearchObjects(b *testing.B) {
+	for _, n := range []int{1000, 50000} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			w := filled(b, n)
+			cred := w.jwt("alice", "all")
+			for b.Loop() {
+				w.must(cred, "POST", buyers+"query/objects"+why+"&props=email,points", `{"match":{"user_id":"u7"}}`)
+			}
+		})
+	}
+}
+
+func BenchmarkListPage(b *testing.B) {
+	w := filled(b, 5000)
+	cred := w.jwt("alice", "all")
+	for b.Loop() {
+		w.must(cred, "GET", buyers+"objects"+why+"&props=email,points,user_id&page_size=100", "")
+	}
 }

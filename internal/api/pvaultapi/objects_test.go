@@ -386,6 +386,7 @@ func TestPoliciesVotePerProperty(t *testing.T) {
 	w.must("key-support", "PATCH", buyers+"objects/"+id+why, `{"name":"Rob"}`)
 	w.refused(403, "PV1006", "key-support", "PATCH", buyers+"objects/"+id+why, `{"name":"Rob","email":"x@b.c"}`)
 	w.refused(403, "PV1006", "key-support", "DELETE", buyers+"objects/"+id+why, "")
+	w.refused(403, "PV1006", "key-support", "PATCH", buyers+"objects/"+id+why+"&expiration_secs=0", `{}`)
 	w.must("key-support", "POST", buyers+"query/objects"+why+"&props=name", `{"like":{"name":"rob*"}}`)
 	w.refused(403, "PV1006", "key-support", "POST", buyers+"query/objects"+why+"&props=name", `{"match":{"email":"a@b.c"}}`)
 	w.refused(403, "PV1006", "key-support", "GET", buyers+"count/objects"+why, "")

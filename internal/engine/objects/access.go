@@ -139,16 +139,19 @@ func refuse(checks ...policy.Check) error {
 // ask lets the policies vote on doing op to each of the views. One refusal
 // refuses the call.
 func (call Call) ask(op gate.Operation, archived bool, views ...*view) error {
+	names := make([]string, 0, len(views))
 	for _, v := range views {
 		r := v.resource
 		if archived {
 			r = v.archived
 		}
+		names = append(names, v.name)
 		if err := call.askOne(op, r); err != nil {
+			call.Pass.NoteProperty(names...)
 			return err
 		}
-		call.Pass.NoteProperty(v.name)
 	}
+	call.Pass.NoteProperty(names...)
 	return nil
 }
 

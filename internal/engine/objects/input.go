@@ -60,7 +60,11 @@ func (e *Engine) resolver(call Call, tx storage.ReadTx, c *collection) (*resolve
 // next resolves the input of the next request in the batch.
 func (r *resolver) next(in Input) (resolved, error) {
 	out, err := r.resolve(in)
-	if err == nil {
+	if err == nil && in.Fields != nil && out.object.tenant == "" {
+		a := r.access
+		a.tenants = nil // values that the request brings belong to no tenant yet
+		err = a.admit(out.object)
+	} else if err == nil {
 		err = r.admit(out.object, out.object.id)
 	}
 	if err != nil {

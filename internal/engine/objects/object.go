@@ -430,6 +430,9 @@ func (w *writer) change(ch Change) error {
 	if v, ok := ch.Fields[propTenant]; ok && old.ownerName != "" && unquote(v) != old.tenant {
 		return badValue(propTenant, "must be the owner's tenant")
 	}
+	if err := w.mayExpire(ch.Fields); err != nil {
+		return err
+	}
 	o := old.clone()
 	if err := w.fill(o, ch.Fields); err != nil {
 		return err
@@ -446,6 +449,20 @@ func (w *writer) change(ch Change) error {
 	}
 	if o.end() != old.end() || o.tenant != old.tenant {
 		return w.engine.pushDown(w.tx, w.c, o, o.end(), 0)
+	}
+	return nil
+}
+
+// mayExpire asks the policies about an update that names no property: it ends
+// or renews the life of all of them.
+func (w *writer) mayExpire(in Fields) error {
+	if len(in) > 0 {
+		return nil
+	}
+	for _, v := range views(w.c.touched()) {
+		if err := w.mayWrite(v); err != nil {
+			return err
+		}
 	}
 	return nil
 }

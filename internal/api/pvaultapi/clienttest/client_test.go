@@ -20,7 +20,7 @@ import (
 func TestVendorsClient(t *testing.T) {
 	dir := installClient(t)
 	key := idptest.NewKey(t, "k1", jwt.Algorithm("RS256"))
-	s := servertest.Start(t, servertest.Options{IAM: iam.DefaultText + `
+	servertest.Each(t, servertest.Options{IAM: iam.DefaultText + `
 [roles.NobodyRole]
 capabilities = []
 policies = []
@@ -30,7 +30,11 @@ type = "direct-jwt"
 iss = "https://idp.test/"
 aud = "vault"
 keys = '''` + string(key.JWK(t)) + `'''
-`})
+`}, func(t *testing.T, s *servertest.Server) { tell(t, s, key, dir) })
+}
+
+// tell runs the story against one server.
+func tell(t *testing.T, s *servertest.Server, key *idptest.Key, dir string) {
 	token := func(role string, life time.Duration, more map[string]any) string {
 		c := map[string]any{"iss": "https://idp.test/", "aud": "vault", "sub": "u", "exp": time.Now().Add(life).Unix(), "roles": []string{role}}
 		for k, v := range more {
