@@ -17,9 +17,12 @@ const (
 	// MaxVersions is the largest number of versions that a setting may ask for.
 	MaxVersions = 10000
 
-	// inlineValue is the largest current value that is kept beside the metadata,
-	// so that reading it takes one look-up.
+	// inlineValue is the largest value that is kept beside the metadata, so that
+	// reading it takes one look-up and writing it one key.
 	inlineValue = 16 << 10
+	// inlineTotal is how many bytes of values are kept there in all, the newest
+	// aside: when there are more, the oldest get keys of their own.
+	inlineTotal = 4 << 10
 )
 
 // Operations that the gate gives passes for.
@@ -67,8 +70,8 @@ func allow(pass gate.Pass, path string, ops ...gate.Operation) error {
 	return err
 }
 
-// Keys of one mount. 'm' holds a secret's metadata with its newest value, 'd'
-// older or larger values, 'l' nothing but the path, for lists; 'c' is the
+// Keys of one mount. 'm' holds a secret's metadata with its small values, 'd'
+// other values, 'l' nothing but the path, for lists; 'c' is the
 // mount's own settings.
 func (a Address) key(kind byte, path string, extra int) []byte {
 	k := make([]byte, 0, len("kv/")+len(a.UUID)+len("/x/")+len(path)+extra)

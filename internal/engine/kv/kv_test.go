@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -663,4 +664,26 @@ func BenchmarkRead(b *testing.B) {
 		}
 		return nil
 	}))
+}
+
+// BenchmarkWrite is eight writers on secrets of their own, each write durable.
+func BenchmarkWrite(b *testing.B) {
+	e := newBench(b)
+	data := jsontext.Value(`{"user":"alice","pw":"` + strings.Repeat("x", 200) + `"}`)
+	var n atomic.Int64
+	b.SetParallelism(4)
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		path := fmt.Sprint("app/", n.Add(1))
+		if err := e.pass("update", "secret/data/"+path, func(p gate.Pass) error {
+			for pb.Next() {
+				if _, err := e.Write(context.Background(), p, addr(path), data, nil); err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
+			b.Error(err)
+		}
+	})
 }

@@ -189,8 +189,8 @@ func (e *Engine) remove(ctx context.Context, a Address) error {
 		if s == nil {
 			return nil, nil
 		}
-		for _, v := range s.versions {
-			if err := tx.Delete(a.valueKey(v.number)); err != nil {
+		for i := range s.versions {
+			if err := drop(tx, a, &s.versions[i]); err != nil {
 				return nil, err
 			}
 		}

@@ -70,8 +70,8 @@ func TestVersionTwoBehavesLikeItsModel(t *testing.T) {
 			"write": func(r *rapid.T) {
 				p := path.Draw(r, "path")
 				data := fmt.Sprintf(`{"v":%d}`, rapid.IntRange(0, 1000).Draw(r, "v"))
-				if rapid.IntRange(0, 9).Draw(r, "large") == 0 {
-					data = `{"v":"` + strings.Repeat("x", 20<<10) + `"}`
+				if size := rapid.SampledFrom([]int{0, 0, 0, 1 << 10, 3 << 10, 8 << 10, 20 << 10}).Draw(r, "size"); size > 0 {
+					data = fmt.Sprintf(`{"v":%q}`, strings.Repeat(string(rune('a'+round%26)), size))
 				}
 				_, err := b.write(root+p, data)
 				b.must(err)

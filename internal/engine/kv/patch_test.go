@@ -83,7 +83,7 @@ func FuzzMergePatch(f *testing.F) {
 }
 
 func FuzzDecodeRecord(f *testing.F) {
-	f.Add((&secret{current: 1, versions: []version{{number: 1}}, data: jsontext.Value(`{}`)}).encode())
+	f.Add((&secret{current: 1, versions: []version{{number: 1, data: jsontext.Value(`{}`)}, {number: 2, data: jsontext.Value(`{"k":1}`)}}}).encode())
 	f.Add([]byte{0, 0, 0, 1, 1})
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		s, err := decode(raw)

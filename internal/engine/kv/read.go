@@ -67,17 +67,17 @@ func (e *Engine) version(tx storage.ReadTx, a Address, s *secret, number uint64)
 	if v.gone(e.now()) {
 		return out, nil
 	}
-	data, err := value(tx, a, s, number)
+	data, err := value(tx, a, v)
 	out.Data = data
 	return out, err
 }
 
 // value returns the value of a version that has one.
-func value(tx storage.ReadTx, a Address, s *secret, number uint64) (jsontext.Value, error) {
-	if number == s.current && s.data != nil {
-		return s.data, nil
+func value(tx storage.ReadTx, a Address, v *version) (jsontext.Value, error) {
+	if !v.apart() {
+		return v.data, nil
 	}
-	raw, err := tx.Get(a.valueKey(number))
+	raw, err := tx.Get(a.valueKey(v.number))
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil, damaged(err)
 	}

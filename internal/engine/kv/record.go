@@ -11,7 +11,7 @@ import (
 	"github.com/jotgate/jotgate/internal/storage/record"
 )
 
-// secret is everything about one path except older and larger values.
+// secret is everything about one path except values that are too large.
 type secret struct {
 	current     uint64 // newest version, 0 = none was written yet
 	oldest      uint64 // versions below it are gone
@@ -21,10 +21,7 @@ type secret struct {
 	casRequired bool
 	deleteAfter time.Duration
 	custom      map[string]string
-	versions    []version // ascending, without gaps below current except removed ones
-
-	// data is the newest version's value, if it is kept here.
-	data jsontext.Value
+	versions    []version // ascending
 }
 
 // version is what is known of one version.
@@ -33,7 +30,13 @@ type version struct {
 	created   time.Time
 	deleted   time.Time // zero = not deleted; may be in the future
 	destroyed bool
+	// data is the value, if it is kept here. A value that is neither here nor
+	// destroyed has a key of its own.
+	data jsontext.Value
 }
+
+// apart reports whether the value has a key of its own.
+func (v *version) apart() bool { return v.data == nil && !v.destroyed }
 
 // gone reports whether the version's value may not be read at now.
 func (v *version) gone(now time.Time) bool {
@@ -55,9 +58,10 @@ const (
 	headSize      = 4 // length of the header that follows
 )
 
-// encode lays out the length of the header, the header and the value.
+// encode lays out the length of the header, the header and the values.
 func (s *secret) encode() []byte {
-	w := record.NewWriter(recordVersion, 64+24*len(s.versions))
+	w := record.NewWriter(recordVersion, 64+26*len(s.versions))
+	size := 0
 	w.Uint(s.current)
 	w.Uint(s.oldest)
 	w.Time(s.created)
@@ -73,11 +77,17 @@ func (s *secret) encode() []byte {
 		w.Time(v.created)
 		w.Time(v.deleted)
 		w.Uint(flag(v.destroyed))
+		w.Uint(uint64(len(v.data)))
+		size += len(v.data)
 	}
 	head := w.Bytes()
-	out := make([]byte, headSize, headSize+len(head)+len(s.data))
+	out := make([]byte, headSize, headSize+len(head)+size)
 	binary.BigEndian.PutUint32(out, uint32(len(head))) //nolint:gosec // a header is far below 4 GiB
-	return append(append(out, head...), s.data...)
+	out = append(out, head...)
+	for i := range s.versions {
+		out = append(out, s.versions[i].data...)
+	}
+	return out
 }
 
 func flag(v bool) uint64 {
@@ -87,7 +97,7 @@ func flag(v bool) uint64 {
 	return 0
 }
 
-// decode is the inverse of encode. The value shares raw's memory.
+// decode is the inverse of encode. The values share raw's memory.
 func decode(raw []byte) (*secret, error) {
 	if len(raw) < headSize {
 		return nil, damaged(record.ErrDamaged)
@@ -108,12 +118,20 @@ func decode(raw []byte) (*secret, error) {
 	s.versions = make([]version, r.Count())
 	for i := range s.versions {
 		s.versions[i] = version{number: r.Uint(), created: r.Time(), deleted: r.Time(), destroyed: r.Uint() == 1}
+		size := r.Uint()
+		if size > uint64(len(data)) {
+			return nil, damaged(record.ErrDamaged)
+		}
+		if size > 0 {
+			s.versions[i].data = jsontext.Value(data[:size:size])
+		}
+		data = data[size:]
 	}
 	if err := r.Close(); err != nil {
 		return nil, damaged(err)
 	}
 	if len(data) > 0 {
-		s.data = data
+		return nil, damaged(record.ErrDamaged)
 	}
 	return s, nil
 }

@@ -2,7 +2,6 @@ package kv
 
 import (
 	"context"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -36,18 +35,16 @@ func (e *Engine) Put(ctx context.Context, pass gate.Pass, a Address, data jsonte
 		return err
 	}
 	return e.change(ctx, a, func(tx storage.Tx, old *secret) (*secret, error) {
-		now := e.now().UTC()
-		s := &secret{current: 1, created: now, updated: now, versions: []version{{number: 1, created: now}}}
-		switch {
-		case len(data) > inlineValue:
-			return s, tx.Put(a.valueKey(1), data, time.Time{})
-		case old != nil && old.data == nil:
-			if err := tx.Delete(a.valueKey(1)); err != nil {
-				return nil, err
+		if old != nil {
+			for i := range old.versions {
+				if err := drop(tx, a, &old.versions[i]); err != nil {
+					return nil, err
+				}
 			}
 		}
-		s.data = data
-		return s, nil
+		now := e.now().UTC()
+		s := &secret{current: 1, created: now, updated: now, versions: []version{{number: 1, created: now, data: data}}}
+		return s, s.spread(tx, a)
 	})
 }
 

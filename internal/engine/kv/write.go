@@ -92,29 +92,41 @@ func (e *Engine) add(tx storage.Tx, a Address, s *secret, data jsontext.Value, c
 	if err := s.checkCAS(cas, cfg); err != nil {
 		return nil, nil, err
 	}
-	old := s.data
-	s.data = nil
 	s.current++
 	s.updated = now
 	if s.created.IsZero() {
 		s.created = now
 	}
-	v := version{number: s.current, created: now, deleted: deletion(now, cfg.DeleteAfter, s.deleteAfter)}
+	v := version{number: s.current, created: now, deleted: deletion(now, cfg.DeleteAfter, s.deleteAfter), data: data}
 	s.versions = append(s.versions, v)
 	if err := s.forget(tx, a, max(s.maxVersions, cfg.MaxVersions)); err != nil {
 		return nil, nil, err
 	}
-	if old != nil && s.find(s.current-1) != nil {
-		if err := tx.Put(a.valueKey(s.current-1), old, time.Time{}); err != nil {
-			return nil, nil, err
+	return s, s.public(&v), s.spread(tx, a)
+}
+
+// spread gives values keys of their own until the others are small enough to
+// stay with the metadata.
+func (s *secret) spread(tx storage.Tx, a Address) error {
+	total := 0
+	for i := len(s.versions) - 1; i >= 0; i-- {
+		v, limit := &s.versions[i], inlineTotal
+		if i == len(s.versions)-1 {
+			limit = inlineValue
 		}
+		if v.data == nil {
+			continue
+		}
+		if total+len(v.data) <= limit {
+			total += len(v.data)
+			continue
+		}
+		if err := tx.Put(a.valueKey(v.number), v.data, time.Time{}); err != nil {
+			return err
+		}
+		v.data = nil
 	}
-	if len(data) <= inlineValue {
-		s.data = data
-	} else if err := tx.Put(a.valueKey(s.current), data, time.Time{}); err != nil {
-		return nil, nil, err
-	}
-	return s, s.public(&v), nil
+	return nil
 }
 
 func (s *secret) checkCAS(cas *CAS, cfg Config) error {
@@ -141,12 +153,20 @@ func (s *secret) forget(tx storage.Tx, a Address, limit uint64) error {
 	for _, v := range s.versions {
 		if v.number >= s.oldest {
 			kept = append(kept, v)
-		} else if err := tx.Delete(a.valueKey(v.number)); err != nil {
+		} else if err := drop(tx, a, &v); err != nil {
 			return err
 		}
 	}
 	s.versions = kept
 	return nil
+}
+
+// drop removes the key that a value has of its own, if it has one.
+func drop(tx storage.Tx, a Address, v *version) error {
+	if !v.apart() {
+		return nil
+	}
+	return tx.Delete(a.valueKey(v.number))
 }
 
 // deletion returns when a version deletes itself: the shorter of the two times
@@ -206,15 +226,13 @@ func (e *Engine) Undelete(ctx context.Context, pass gate.Pass, a Address, number
 
 // Destroy removes the values of versions for good.
 func (e *Engine) Destroy(ctx context.Context, pass gate.Pass, a Address, numbers []uint64) error {
-	return e.each(ctx, pass, a, "destroy/", numbers, func(tx storage.Tx, s *secret, v *version) (bool, error) {
+	return e.each(ctx, pass, a, "destroy/", numbers, func(tx storage.Tx, _ *secret, v *version) (bool, error) {
 		if v.destroyed {
 			return false, nil
 		}
-		v.destroyed = true
-		if v.number == s.current {
-			s.data = nil
-		}
-		return true, tx.Delete(a.valueKey(v.number))
+		err := drop(tx, a, v)
+		v.destroyed, v.data = true, nil
+		return true, err
 	})
 }
 
