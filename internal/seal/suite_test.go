@@ -29,10 +29,10 @@ func TestSuite(t *testing.T) {
 			MaxValue: storage.MaxValueSize - seal.Overhead,
 		})
 	})
-	t.Run("Barrier", func(t *testing.T) {
+	t.Run("BarrierOverAStoreThatRunsEverythingTwice", func(t *testing.T) {
 		storagetest.Run(t, storagetest.Config{
 			Open: func(t testing.TB, clock *storagetest.Clock) storage.Store {
-				b := barrier(t, open(t, clock), seal.Options{Now: clock.Now})
+				b := barrier(t, storagetest.Twice(open(t, clock)), seal.Options{Now: clock.Now})
 				must(b.Init(ctx, seal.InitOptions{Key: bytes.Repeat([]byte{1}, seal.KeySize)}))(t)
 				return b
 			},

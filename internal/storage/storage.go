@@ -89,7 +89,8 @@ type Tx interface {
 // Store is an ordered key-value store. All methods are safe for concurrent use,
 // but fn must not call the Store that runs it: a driver may hold a lock then.
 type Store interface {
-	// View runs fn on a consistent snapshot.
+	// View runs fn on a consistent snapshot. Like Update's, fn may run more than
+	// once and must start from nothing each time.
 	View(ctx context.Context, fn func(ReadTx) error) error
 	// Update runs fn in a serializable transaction and returns nil only once
 	// its writes are durable. fn may run more than once and must have no

@@ -175,6 +175,64 @@ func TestAChangeOfTooManyKeysNamesNone(t *testing.T) {
 	heard.want(t, "?")
 }
 
+// The first Get of a View takes no transaction; that must not show.
+func TestAViewWhoseFirstKeyMovesRunsAgain(t *testing.T) {
+	s := quiet(t, pgtest.DSN(t))
+	set := func(value string) {
+		t.Helper()
+		if err := s.Update(ctx, func(tx storage.Tx) error {
+			return errors.Join(tx.Put([]byte("a"), []byte(value), time.Time{}), tx.Put([]byte("b"), []byte(value), time.Time{}))
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, second := range map[string]func(storage.ReadTx) (string, error){
+		"Get": func(tx storage.ReadTx) (string, error) { v, err := tx.Get([]byte("b")); return string(v), err },
+		"Scan": func(tx storage.ReadTx) (string, error) {
+			items, err := tx.Scan([]byte("b"), nil, 1)
+			if err != nil {
+				return "", err
+			}
+			return string(items[0].Value), nil
+		},
+	} {
+		set("old")
+		runs := 0
+		if err := s.View(ctx, func(tx storage.ReadTx) error {
+			runs++
+			a, err := tx.Get([]byte("a"))
+			if err != nil {
+				return err
+			}
+			a2 := string(a)
+			copy(a, "XXX") // it is the caller's
+			if runs == 1 {
+				set("new")
+			}
+			b, err := second(tx)
+			if err != nil {
+				return nil //nolint:nilerr // a function that hides the error changes nothing
+			}
+			if a2 != "new" || b != "new" {
+				t.Errorf("%s: %q and %q are not of one snapshot", name, a2, b)
+			}
+			return nil
+		}); err != nil || runs != 2 {
+			t.Errorf("%s: %d runs, %v", name, runs, err)
+		}
+		runs = 0
+		if err := s.View(ctx, func(tx storage.ReadTx) error {
+			runs++
+			v, err := tx.Get([]byte("a"))
+			copy(v, "XXX")
+			_, err2 := second(tx)
+			return errors.Join(err, err2)
+		}); err != nil || runs != 1 {
+			t.Errorf("%s, nothing moved: %d runs, %v", name, runs, err)
+		}
+	}
+}
+
 func changes(t *testing.T, s *Store, node int64) (n int) {
 	t.Helper()
 	if err := s.pool.QueryRow(ctx, "SELECT count(*) FROM jotgate_changes WHERE node = $1", node).Scan(&n); err != nil {

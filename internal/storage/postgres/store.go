@@ -155,36 +155,42 @@ func (s *Store) View(ctx context.Context, fn func(storage.ReadTx) error) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
-	leave := true
-	defer func() {
-		if leave {
-			s.life.Leave()
-		}
-	}()
+	defer s.life.Leave()
 	limited, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	t := &tx{store: s, ctx: limited, begin: beginView, now: s.now(), retries: firstReadRetries}
-	defer func() {
-		t.ended = true
-		if t.conn != nil { // also after a panic
-			leave = false
-			s.running.Add(1)
-			go s.finishView(t)
-		}
-	}()
-	err := fn(t)
-	if t.err != nil {
-		return s.translate(ctx, t.err)
+	err := s.view(limited, true, fn)
+	if errors.Is(err, errMoved) {
+		err = s.view(limited, false, fn)
 	}
-	return err
+	if err == nil || isOwn(err) {
+		return unwrapOwn(err)
+	}
+	return s.translate(ctx, err)
 }
 
-// finishView ends the transaction behind the caller's back: nothing that it
-// read depends on how that goes.
+// view runs fn once.
+func (s *Store) view(ctx context.Context, peeks bool, fn func(storage.ReadTx) error) error {
+	t := &tx{store: s, ctx: ctx, begin: beginView, now: s.now(), retries: firstReadRetries, peeks: peeks}
+	defer s.finishView(t) // also after a panic
+	err := fn(t)
+	if t.err != nil { // whatever fn made of it
+		return t.err
+	}
+	if err != nil {
+		return &ownError{err}
+	}
+	return nil
+}
+
+// finishView ends the transaction, if one was begun behind the caller's back:
+// nothing that it read depends on how that goes.
 func (s *Store) finishView(t *tx) {
-	defer s.running.Done()
-	defer s.life.Leave()
-	t.rollback()
+	t.ended = true
+	if !t.begun {
+		t.rollback() // gives the connection back
+		return
+	}
+	s.running.Go(t.rollback)
 }
 
 // Update implements storage.Store.

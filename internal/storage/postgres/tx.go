@@ -44,6 +44,9 @@ const finishTime = 5 * time.Second
 
 var errEnded = errors.New("storage: transaction used after its function returned")
 
+// errMoved makes a View run again: see tx.peek.
+var errMoved = errors.New("storage: the first key changed before the second read")
+
 // tx implements storage.ReadTx and storage.Tx. It takes a connection and
 // begins with the first read; writes stay in buf until the commit.
 type tx struct {
@@ -55,6 +58,9 @@ type tx struct {
 	writable bool
 	ended    bool
 	retries  int // how often the first read may move to another connection
+
+	peeks bool     // the first Get may do without a transaction
+	first *oneRead // what it saw
 
 	conn  *pgxpool.Conn
 	begun bool
@@ -81,19 +87,58 @@ func (t *tx) Get(key []byte) ([]byte, error) {
 		}
 		return bytes.Clone(w.Value), nil
 	}
-	var value []byte
-	found := false
-	err := t.read(func(rows pgx.Rows) error {
-		found = true
-		return rows.Scan(&value)
-	}, selectOne, key, t.nowNS())
+	one := &oneRead{key: key}
+	if t.peeks && t.first == nil && !t.begun {
+		return t.peek(one)
+	}
+	if err := t.read(one.take, selectOne, key, t.nowNS()); err != nil {
+		return nil, err
+	}
+	return one.answer()
+}
+
+// oneRead is one key with what was found under it.
+type oneRead struct {
+	key, value []byte
+	found      bool
+}
+
+func (o *oneRead) take(rows pgx.Rows) error {
+	o.found, o.value = false, nil
+	for rows.Next() {
+		o.found = true
+		if err := rows.Scan(&o.value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *oneRead) answer() ([]byte, error) {
+	if !o.found {
+		return nil, storage.ErrNotFound
+	}
+	return o.value, nil
+}
+
+// peek answers the first Get of a View with a statement of its own, which for
+// most Views is all they read: no BEGIN, no ROLLBACK. A second read begins the
+// transaction and asks for the first key again in it; if the answer is another
+// by then, the View runs once more, in a transaction from the start.
+func (t *tx) peek(one *oneRead) ([]byte, error) {
+	one.key = bytes.Clone(one.key)
+	err := t.attempts(func() error {
+		if err := t.connect(); err != nil {
+			return err
+		}
+		rows, err := t.conn.Query(t.ctx, selectOne, one.key, t.nowNS())
+		return consume(rows, err, one.take)
+	})
 	if err != nil {
 		return nil, err
 	}
-	if !found {
-		return nil, storage.ErrNotFound
-	}
-	return value, nil
+	t.first = &oneRead{key: one.key, value: bytes.Clone(one.value), found: one.found}
+	return one.answer()
 }
 
 // Scan implements storage.ReadTx.
@@ -122,67 +167,97 @@ func (t *tx) scan(prefix, after []byte, limit int) ([]storage.Item, error) {
 	}
 	var items []storage.Item
 	err := t.read(func(rows pgx.Rows) error {
-		var item storage.Item
-		err := rows.Scan(&item.Key, &item.Value)
-		items = append(items, item)
-		return err
+		items = nil
+		for rows.Next() {
+			var item storage.Item
+			if err := rows.Scan(&item.Key, &item.Value); err != nil {
+				return err
+			}
+			items = append(items, item)
+		}
+		return nil
 	}, sql, args...)
 	return items, err
 }
 
-// read runs a query, in one round trip with BEGIN if it is the first, and
-// calls each for every row.
-func (t *tx) read(each func(pgx.Rows) error, sql string, args ...any) error {
+// read runs a query, in one round trip with BEGIN if it is the first, and has
+// take read the rows.
+func (t *tx) read(take func(pgx.Rows) error, sql string, args ...any) error {
+	return t.attempts(func() error {
+		if t.begun {
+			rows, err := t.conn.Query(t.ctx, sql, args...)
+			return consume(rows, err, take)
+		}
+		return t.beginWith(take, sql, args...)
+	})
+}
+
+// attempts calls once, and again on another connection if it fails before the
+// function of a View has been shown anything. Other failures end the
+// transaction.
+func (t *tx) attempts(once func() error) error {
 	if t.err != nil {
 		return t.err
 	}
+	shown := t.begun || t.first != nil
 	for {
-		first := !t.begun
-		err := t.readOnce(each, sql, args...)
+		err := once()
 		if err == nil {
 			return nil
 		}
-		if first && t.retries > 0 && t.ctx.Err() == nil && (broken(err) || retryable(err)) {
-			t.retries--
-			t.rollback()
-			continue
+		if shown || t.retries == 0 || t.ctx.Err() != nil || !broken(err) && !retryable(err) {
+			t.err = err
+			return err
 		}
-		t.err = err
-		return err
+		t.retries--
+		t.rollback()
 	}
 }
 
-func (t *tx) readOnce(each func(pgx.Rows) error, sql string, args ...any) error {
-	if t.begun {
-		rows, err := t.conn.Query(t.ctx, sql, args...)
-		return collect(rows, err, each)
-	}
+func (t *tx) beginWith(take func(pgx.Rows) error, sql string, args ...any) error {
 	if err := t.connect(); err != nil {
 		return err
 	}
 	var batch pgx.Batch
 	batch.Queue(t.begin)
+	if t.first != nil {
+		batch.Queue(selectOne, t.first.key, t.nowNS())
+	}
 	batch.Queue(sql, args...)
 	t.begun = true
 	results := t.conn.SendBatch(t.ctx, &batch)
 	_, err := results.Exec()
+	if err == nil && t.first != nil {
+		err = t.compareFirst(results)
+	}
 	if err == nil {
 		var rows pgx.Rows
 		rows, err = results.Query()
-		err = collect(rows, err, each)
+		err = consume(rows, err, take)
 	}
 	return errors.Join(err, results.Close())
 }
 
-func collect(rows pgx.Rows, err error, each func(pgx.Rows) error) error {
+// compareFirst returns errMoved unless the first key is still what peek saw.
+func (t *tx) compareFirst(results pgx.BatchResults) error {
+	var again oneRead
+	rows, err := results.Query()
+	if err := consume(rows, err, again.take); err != nil {
+		return err
+	}
+	if again.found != t.first.found || !bytes.Equal(again.value, t.first.value) {
+		return errMoved
+	}
+	return nil
+}
+
+func consume(rows pgx.Rows, err error, take func(pgx.Rows) error) error {
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	for rows.Next() {
-		if err := each(rows); err != nil {
-			return err
-		}
+	if err := take(rows); err != nil {
+		return err
 	}
 	return rows.Err()
 }
