@@ -206,6 +206,7 @@ func ids(list []*Group) []string {
 func (s *Store) DeleteEntity(ctx context.Context, ids ...string) error {
 	touched := false
 	err := s.db.Update(ctx, func(tx storage.Tx) error {
+		gone := map[string]string{}
 		for _, id := range ids {
 			e, err := s.entity(tx, id)
 			if errors.Is(err, errAbsent) {
@@ -217,13 +218,11 @@ func (s *Store) DeleteEntity(ctx context.Context, ids ...string) error {
 			if err := s.deleteEntity(tx, e); err != nil {
 				return err
 			}
-			changed, err := replaceMember(tx, e.ID, "")
-			if err != nil {
-				return err
-			}
-			touched = touched || changed
+			gone[e.ID] = ""
 		}
-		return nil
+		var err error
+		touched, err = replaceMembers(tx, gone)
+		return err
 	})
 	if err == nil && touched {
 		err = s.Reload(ctx)
@@ -326,10 +325,15 @@ func (s *Store) Merge(ctx context.Context, o MergeOptions) error {
 		if err != nil {
 			return err
 		}
+		moved := map[string]string{}
 		for _, id := range o.From {
 			if err := s.mergeOne(tx, to, id, o.KeepAliases); err != nil {
 				return err
 			}
+			moved[id] = to.ID
+		}
+		if _, err := replaceMembers(tx, moved); err != nil {
+			return err
 		}
 		return putEntity(tx, to)
 	})
@@ -363,8 +367,7 @@ func (s *Store) mergeOne(tx storage.Tx, to *Entity, id string, keep []string) er
 		}
 	}
 	to.MergedIDs = append(to.MergedIDs, moved...)
-	_, err = replaceMember(tx, from.ID, to.ID)
-	return err
+	return nil
 }
 
 // mergeAlias moves one alias, or drops one of two on the same mount.
@@ -405,25 +408,36 @@ func (s *Store) putAliasKeys(tx storage.Tx, e *Entity, a *Alias) error {
 	return tx.Put([]byte(aliasIDPrefix+a.ID), []byte(e.ID), time.Time{})
 }
 
-// replaceMember puts one entity in another's place in all internal groups, or
-// takes it out for "".
-func replaceMember(tx storage.Tx, from, to string) (changed bool, err error) {
+// replaceMembers puts entities in the places of others in all internal groups,
+// or takes them out for "". It looks at each group once, however many there
+// are to replace.
+func replaceMembers(tx storage.Tx, by map[string]string) (changed bool, err error) {
 	gs, err := loadGroups(tx)
 	if err != nil {
 		return false, err
 	}
-	for _, g := range gs.ofEntity[from] {
-		g = g.clone()
-		g.MemberEntityIDs = slices.DeleteFunc(g.MemberEntityIDs, func(m string) bool { return m == from || m == to })
-		if to != "" {
-			g.MemberEntityIDs = append(g.MemberEntityIDs, to)
+	touched := map[string]bool{}
+	for from := range by {
+		for _, g := range gs.ofEntity[from] {
+			touched[g.ID] = true
 		}
-		g.ModifyIndex++
-		g.Updated = tx.Now().UTC()
-		if err := putGroup(tx, g); err != nil {
+	}
+	for id := range touched {
+		g := gs.byID[id].clone()
+		members := make([]string, 0, len(g.MemberEntityIDs))
+		for _, m := range g.MemberEntityIDs {
+			to, replaced := by[m]
+			if !replaced {
+				to = m
+			}
+			if to != "" {
+				members = append(members, to)
+			}
+		}
+		g.MemberEntityIDs = unique(members)
+		if err := touchGroup(tx, g); err != nil {
 			return false, err
 		}
-		changed = true
 	}
-	return changed, nil
+	return len(touched) > 0, nil
 }
