@@ -16,6 +16,7 @@ import (
 	"github.com/jotgate/jotgate/internal/authjwt"
 	"github.com/jotgate/jotgate/internal/bearer"
 	"github.com/jotgate/jotgate/internal/config"
+	"github.com/jotgate/jotgate/internal/cors"
 	"github.com/jotgate/jotgate/internal/engine/cubbyhole"
 	"github.com/jotgate/jotgate/internal/engine/kv"
 	"github.com/jotgate/jotgate/internal/engine/objects"
@@ -25,6 +26,7 @@ import (
 	"github.com/jotgate/jotgate/internal/jwks"
 	"github.com/jotgate/jotgate/internal/mount"
 	"github.com/jotgate/jotgate/internal/policystore"
+	"github.com/jotgate/jotgate/internal/quota"
 	"github.com/jotgate/jotgate/internal/session"
 	"github.com/jotgate/jotgate/internal/storage"
 )
@@ -158,6 +160,15 @@ func (s *Server) buildVault(ctx context.Context, u *unsealed, g *gate.Gate, keys
 		return err
 	}
 	u.closers = append(u.closers, rt.Audit.Close)
+	if rt.Quotas, err = quota.Open(ctx, s.barrier, quota.Options{Now: s.now, Failed: failed("quotas")}); err != nil {
+		return err
+	}
+	u.closers = append(u.closers, rt.Quotas.Close)
+	if rt.CORS, err = cors.Open(ctx, s.barrier, failed("cors")); err != nil {
+		return err
+	}
+	u.closers = append(u.closers, rt.CORS.Close)
+	rt.Rotate, rt.KeyInfo = s.barrier.Rotate, ring.Info
 	rt.Disabled = func(ctx context.Context, pass gate.Pass, e *mount.Entry) error {
 		if e.Auth {
 			return errors.Join(rt.Sessions.RevokePrefix(ctx, e.Logical()), rt.JWT.Purge(ctx, e.UUID))

@@ -13,6 +13,9 @@ var (
 		sysLeaseRows,
 		sysWrappingRows,
 		sysCapabilityRows,
+		sysQuotaRows,
+		sysCORSRows,
+		sysToolRows,
 	)
 	tokenBackend     = NewBackend("token based credentials", tokenRows)
 	jwtBackend       = NewBackend("login with a JSON Web Token (RFC 7519) of a trusted issuer", jwtRows)

@@ -14,6 +14,7 @@ import (
 	"github.com/jotgate/jotgate/internal/api/route"
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/gate"
+	"github.com/jotgate/jotgate/internal/mount"
 	"github.com/jotgate/jotgate/internal/session"
 )
 
@@ -28,6 +29,7 @@ type Door struct {
 	log    *slog.Logger
 	now    func() time.Time
 	moves  moves
+	rows   func(*mount.Entry) *Backend // handlers cannot name the backends that hold them
 }
 
 // Options of New.
@@ -40,7 +42,7 @@ type Options struct {
 
 // New returns a door that is sealed until Unlock.
 func New(o Options) *Door {
-	d := &Door{sealer: o.Sealer, info: o.Info, log: o.Log, now: o.Now}
+	d := &Door{sealer: o.Sealer, info: o.Info, log: o.Log, now: o.Now, rows: backendOf}
 	if d.log == nil {
 		d.log = slog.Default()
 	}
@@ -107,6 +109,9 @@ func (c *Call) id() string {
 
 // serve takes the request apart and sends it through the gate.
 func (d *Door) serve(c *Call) error {
+	if done, err := d.crossOrigin(c); done || err != nil {
+		return err
+	}
 	path, err := cleanPath(c.http)
 	if err == nil && d.serveStatus(c, path) {
 		return nil
@@ -118,6 +123,9 @@ func (d *Door) serve(c *Call) error {
 		err = checkNamespace(c.http)
 	}
 	c.begin()
+	if over := c.withinRate(path); over != nil {
+		err = over
+	}
 	if err == nil {
 		err = c.settle(path)
 	}

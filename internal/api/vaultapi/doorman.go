@@ -5,10 +5,12 @@ import (
 
 	"github.com/jotgate/jotgate/internal/api/route"
 	"github.com/jotgate/jotgate/internal/audit"
+	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/gate"
 	"github.com/jotgate/jotgate/internal/policy"
 	"github.com/jotgate/jotgate/internal/policy/acl"
 	"github.com/jotgate/jotgate/internal/principal"
+	"github.com/jotgate/jotgate/internal/session"
 )
 
 // doorman answers the gate's questions for one call.
@@ -30,10 +32,25 @@ func (d doorman) Authenticate(ctx context.Context, r *gate.Request) (*principal.
 	r.Credential = audit.Secret(c.Token)
 	p, err := c.Runtime.Sessions.Authenticate(ctx, c.Token, r.Remote.Addr().Unmap())
 	if err != nil {
-		return nil, err
+		return nil, c.spent(err)
 	}
 	c.authed, c.caller = true, p
 	return p, c.readData()
+}
+
+// spent tells a caller that it was the parameter of the request which is not
+// valid any more, where the caller's own token is that parameter.
+func (c *Call) spent(refusal error) error {
+	if c.row == nil || c.row.Handler.Spent == nil || fault.ReasonOf(refusal) != session.ReasonUnknown {
+		return refusal
+	}
+	if err := c.readData(); err != nil {
+		return refusal
+	}
+	if text, ok := c.Data.Map()["token"]; ok && text != "" && text != c.Token {
+		return refusal
+	}
+	return c.row.Handler.Spent
 }
 
 // public reports whether the path answers callers without a token. A verb that

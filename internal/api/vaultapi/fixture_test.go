@@ -16,6 +16,7 @@ import (
 	"github.com/jotgate/jotgate/internal/audit"
 	"github.com/jotgate/jotgate/internal/auditstore"
 	"github.com/jotgate/jotgate/internal/authjwt"
+	"github.com/jotgate/jotgate/internal/cors"
 	"github.com/jotgate/jotgate/internal/engine/cubbyhole"
 	"github.com/jotgate/jotgate/internal/engine/kv"
 	"github.com/jotgate/jotgate/internal/gate"
@@ -23,6 +24,7 @@ import (
 	"github.com/jotgate/jotgate/internal/jwks"
 	"github.com/jotgate/jotgate/internal/mount"
 	"github.com/jotgate/jotgate/internal/policystore"
+	"github.com/jotgate/jotgate/internal/quota"
 	"github.com/jotgate/jotgate/internal/seal"
 	"github.com/jotgate/jotgate/internal/session"
 	"github.com/jotgate/jotgate/internal/storage"
@@ -126,6 +128,13 @@ func newDoor(t testing.TB) *door {
 	})
 	must(t, err)
 	t.Cleanup(rt.Audit.Close)
+	rt.Quotas, err = quota.Open(ctx, d.store, quota.Options{Now: d.clock.now})
+	must(t, err)
+	t.Cleanup(rt.Quotas.Close)
+	rt.CORS, err = cors.Open(ctx, d.store, nil)
+	must(t, err)
+	t.Cleanup(rt.CORS.Close)
+	rt.KeyInfo = ring.Info
 	d.rt = rt
 	d.h = New(Options{Info: Info{Version: "0.1.0", StorageType: "embedded"}, Log: logger, Now: d.clock.now})
 	d.h.Unlock(rt)

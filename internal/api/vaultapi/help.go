@@ -27,8 +27,10 @@ func (c *Call) help() (*Reply, error) {
 		}
 		text = describe(c.Rel, rows)
 	}
+	paths, schemas := map[string]any{}, map[string]any{}
+	describeRows("/", rows, paths, schemas)
 	body, err := appendJSON(nil, map[string]any{
-		"help": text, "see_also": nil, "openapi": openAPI(c, rows),
+		"help": text, "see_also": nil, "openapi": openAPI(c, paths, schemas),
 	})
 	if err != nil {
 		return nil, err
@@ -130,12 +132,10 @@ func (f *Field) schema() map[string]any {
 	return m
 }
 
-// openAPI describes rows as an OpenAPI 3.0 document with paths below the
-// mount.
-func openAPI(c *Call, rows []*Row) map[string]any {
-	paths, schemas := map[string]any{}, map[string]any{}
+// describeRows adds rows to the paths and schemas of an OpenAPI document.
+func describeRows(prefix string, rows []*Row, paths, schemas map[string]any) {
 	for _, r := range rows {
-		p := "/" + strings.ReplaceAll(r.Pattern, "...}", "}")
+		p := prefix + strings.ReplaceAll(r.Pattern, "...}", "}")
 		item, _ := paths[p].(map[string]any)
 		if item == nil {
 			item = map[string]any{"description": r.Help}
@@ -157,6 +157,10 @@ func openAPI(c *Call, rows []*Row) map[string]any {
 			item[httpVerb(v)] = operationDoc(r, v, schemas)
 		}
 	}
+}
+
+// openAPI is an OpenAPI 3.0 document of these paths.
+func openAPI(c *Call, paths, schemas map[string]any) map[string]any {
 	return map[string]any{
 		"openapi": "3.0.2",
 		"info": map[string]any{

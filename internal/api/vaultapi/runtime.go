@@ -6,6 +6,7 @@ import (
 
 	"github.com/jotgate/jotgate/internal/auditstore"
 	"github.com/jotgate/jotgate/internal/authjwt"
+	"github.com/jotgate/jotgate/internal/cors"
 	"github.com/jotgate/jotgate/internal/engine/cubbyhole"
 	"github.com/jotgate/jotgate/internal/engine/kv"
 	"github.com/jotgate/jotgate/internal/fault"
@@ -13,6 +14,8 @@ import (
 	"github.com/jotgate/jotgate/internal/identity"
 	"github.com/jotgate/jotgate/internal/mount"
 	"github.com/jotgate/jotgate/internal/policystore"
+	"github.com/jotgate/jotgate/internal/quota"
+	"github.com/jotgate/jotgate/internal/seal"
 	"github.com/jotgate/jotgate/internal/session"
 )
 
@@ -30,6 +33,13 @@ type Runtime struct {
 	Cubbyhole *cubbyhole.Engine
 	Audit     *auditstore.Store
 	Now       func() time.Time // nil means time.Now
+
+	Quotas *quota.Store // nil: no rate is bounded
+	CORS   *cors.Store  // nil: browsers are told nothing
+
+	// Rotate adds a data key; KeyInfo tells which is in use. nil: not offered.
+	Rotate  func(ctx context.Context) (seal.KeyInfo, error)
+	KeyInfo func() seal.KeyInfo
 
 	// Disabled deletes the data of a secrets engine that is gone; may be nil.
 	Disabled func(ctx context.Context, pass gate.Pass, e *mount.Entry) error

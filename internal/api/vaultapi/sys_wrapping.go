@@ -6,6 +6,7 @@ import (
 	"github.com/jotgate/jotgate/internal/api/route"
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/gate"
+	"github.com/jotgate/jotgate/internal/session"
 )
 
 var wrapTokenField = Field{Name: "token", Help: "The wrapping token; left out: the caller's own."}
@@ -15,7 +16,7 @@ var sysWrappingRows = []Row{
 	{Verbs: []string{Update}, Pattern: "wrapping/wrap", Auth: route.Authenticated, Action: "wrap", Body: 4 << 20, Help: "Wrap the parameters of this request.",
 		Handler: Action{Do: wrapData, Free: true}},
 	{Verbs: []string{Update}, Pattern: "wrapping/unwrap", Auth: route.Authenticated, Action: "unwrap", Body: SmallBody, Help: "Hand out a wrapped answer, once.",
-		Handler: Action{Do: unwrap, Fields: []Field{wrapTokenField}}},
+		Handler: Action{Do: unwrap, Fields: []Field{wrapTokenField}, Spent: session.ErrWrapToken}},
 	{Verbs: []string{Read, Update}, Pattern: "wrapping/lookup", Auth: route.Public, Action: "look-up-wrapping", Body: SmallBody, Help: "Tell when and for what path an answer was wrapped.",
 		Handler: Action{Do: lookupWrapped, Fields: []Field{wrapTokenField}}},
 	{Verbs: []string{Update}, Pattern: "wrapping/rewrap", Auth: route.Authenticated, Action: "rewrap", Body: SmallBody, Help: "Move a wrapped answer to a new wrapping token.",

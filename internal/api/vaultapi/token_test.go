@@ -320,7 +320,11 @@ func TestWrappingOnTheWire(t *testing.T) {
 
 	tok = wrap()["token"].(string)
 	d.do("PUT", "sys/wrapping/unwrap", tok, nil).want(200)
-	d.do("PUT", "sys/wrapping/unwrap", tok, nil).refused(403, "permission denied")
+	d.do("PUT", "sys/wrapping/unwrap", tok, nil).refused(400, gone)
+	d.do("PUT", "sys/wrapping/unwrap", tok, map[string]any{"token": tok}).refused(400, gone)
+	d.do("PUT", "sys/wrapping/unwrap", tok, map[string]any{"token": wrap()["token"]}).refused(403, "permission denied")
+	d.do("PUT", "sys/wrapping/unwrap", "", nil).refused(403, "permission denied")
+	d.do("PUT", "sys/mounts/x", tok, nil).refused(403, "permission denied")
 
 	tok = wrap()["token"].(string)
 	again := d.do("POST", "sys/wrapping/rewrap", rootToken, map[string]any{"token": tok}).want(200).json()["wrap_info"].(map[string]any)
