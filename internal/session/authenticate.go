@@ -11,12 +11,16 @@ import (
 	"github.com/jotgate/jotgate/internal/storage"
 )
 
+// ReasonUnknown is the reason of a refusal for a token that is not valid any
+// more, or never was. Nothing tells the two apart.
+const ReasonUnknown = "expired_or_unknown"
+
 // Authenticate returns who presents this client token. A token with a limited
 // number of uses loses one, whatever becomes of the request; with the last one
 // it is over for everybody else.
 //
 // Every refusal is fault.Denied with the text "permission denied"; its reason
-// (such as "missing_token", "expired_or_unknown", "address", "entity") is for
+// (such as "missing_token", ReasonUnknown, "address", "entity") is for
 // the operator.
 func (s *Store) Authenticate(ctx context.Context, token string, remote netip.Addr) (*principal.Principal, error) {
 	switch {
@@ -86,7 +90,7 @@ func (s *Store) takeUse(tx storage.Tx, t *Token) error {
 func (s *Store) present(tx storage.ReadTx, token string, remote netip.Addr) (Token, error) {
 	t, err := s.open(tx, token)
 	if errors.Is(err, errAbsent) {
-		return Token{}, denied("expired_or_unknown")
+		return Token{}, denied(ReasonUnknown)
 	}
 	if err != nil {
 		return Token{}, err

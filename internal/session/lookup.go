@@ -89,7 +89,7 @@ func (s *Store) Self(ctx context.Context, id ID) (t Token, err error) {
 func (s *Store) self(tx storage.ReadTx, id ID) (Token, error) {
 	t, err := s.load(tx, id)
 	if errors.Is(err, errAbsent) {
-		return Token{}, denied("expired_or_unknown")
+		return Token{}, denied(ReasonUnknown)
 	}
 	if err != nil {
 		return Token{}, err
@@ -102,7 +102,7 @@ func (s *Store) self(tx storage.ReadTx, id ID) (Token, error) {
 		return Token{}, err
 	}
 	if !ok {
-		return Token{}, denied("expired_or_unknown")
+		return Token{}, denied(ReasonUnknown)
 	}
 	return t, nil
 }

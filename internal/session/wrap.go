@@ -40,7 +40,9 @@ func (w Wrapped) String() string { return "wrapping token for " + w.Path }
 // GoString hides the secret from %#v.
 func (w Wrapped) GoString() string { return w.String() }
 
-var errWrapToken = fault.New(fault.Invalid, "wrapping token is not valid or does not exist")
+// ErrWrapToken is the answer to a wrapping token that was used, ran out or never
+// was. Clients take it for a sign that somebody else was faster.
+var ErrWrapToken = fault.New(fault.Invalid, "wrapping token is not valid or does not exist")
 
 // Wrap stores a response under a new token with a single use.
 func (s *Store) Wrap(ctx context.Context, o WrapOptions) (w Wrapped, err error) {
@@ -111,7 +113,7 @@ func (s *Store) unwrap(ctx context.Context, find func(storage.ReadTx) (Token, er
 		return nil
 	})
 	if errors.Is(err, errAbsent) || fault.Is(err, fault.Denied) {
-		return nil, errWrapToken
+		return nil, ErrWrapToken
 	}
 	return body, err
 }
@@ -155,7 +157,7 @@ func (s *Store) LookupWrapped(ctx context.Context, token string) (w Wrapped, err
 		return err
 	})
 	if errors.Is(err, errAbsent) {
-		return Wrapped{}, errWrapToken
+		return Wrapped{}, ErrWrapToken
 	}
 	return w, err
 }
@@ -176,7 +178,7 @@ func (s *Store) Rewrap(ctx context.Context, token string) (w Wrapped, err error)
 		return err
 	})
 	if errors.Is(err, errAbsent) {
-		return Wrapped{}, errWrapToken
+		return Wrapped{}, ErrWrapToken
 	}
 	return w, err
 }
