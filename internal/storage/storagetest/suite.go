@@ -143,6 +143,7 @@ func testScan(t *testing.T, c Config) {
 		var got []string
 		noError(t, s.View(bg, func(tx storage.ReadTx) error {
 			items, err := tx.Scan([]byte("a/"), []byte(after), 100)
+			got = nil
 			for _, i := range items {
 				got = append(got, string(i.Key))
 			}
