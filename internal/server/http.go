@@ -29,7 +29,7 @@ type listener struct {
 
 // listen opens an address. The error of a port in use says what to do.
 func listen(c config.Listener, lim config.Limits, h http.Handler, cert *certificate, log *slog.Logger) (*listener, error) {
-	l, err := net.Listen("tcp", c.Address)
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", c.Address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, fmt.Errorf("%s is in use by another program: stop it or choose another address", c.Address)
@@ -76,7 +76,7 @@ func (l *listener) serve(ctx context.Context, drain time.Duration) error {
 
 // close ends the listener at once. One that was closed before is no error.
 func (l *listener) close() error {
-	if err := l.Listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+	if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 		return err
 	}
 	return nil
