@@ -109,6 +109,28 @@ func TestKeysThatCannotVerifyAreRefused(t *testing.T) {
 	}
 }
 
+// TestCoordinatesAreNotRunTogether: two members of wrong lengths that make up
+// the right point between them are two spellings of one key.
+func TestCoordinatesAreNotRunTogether(t *testing.T) {
+	key := idptest.NewKey(t, "e", jwt.ES256)
+	var m struct{ X, Y string }
+	if err := json.Unmarshal(key.JWK(t), &m); err != nil {
+		t.Fatal(err)
+	}
+	x, err := base64.RawURLEncoding.DecodeString(m.X)
+	if err != nil {
+		t.Fatal(err)
+	}
+	y, err := base64.RawURLEncoding.DecodeString(m.Y)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shifted := members(t, key, map[string]any{"x": b64(x[:31]), "y": b64(append(x[31:], y...))})
+	if _, err := jwt.ParseJWK(shifted); !errors.Is(err, jwt.ErrKey) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestSymmetricKeysAreTakenInlineOnlyAndWithTheirAlgorithm(t *testing.T) {
 	key := idptest.NewKey(t, "s", jwt.HS256)
 	k, err := jwt.ParseInlineJWK(key.JWK(t))
