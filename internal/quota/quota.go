@@ -144,16 +144,14 @@ func (n *snapshot) add(r Rule, old *snapshot) {
 			c = nil
 		}
 	}
+	p, glob := strings.CutSuffix(r.Path, "*")
 	if c == nil {
-		c = &counted{Rule: r}
+		c = &counted{Rule: r, prefix: p}
 	}
 	n.rules[r.Name] = c
-	p, glob := strings.CutSuffix(r.Path, "*")
-	switch {
-	case r.Path == "" || glob || strings.HasSuffix(p, "/"):
-		c.prefix = p
+	if r.Path == "" || glob || strings.HasSuffix(p, "/") {
 		n.prefixes = append(n.prefixes, c)
-	default:
+	} else {
 		n.exact[r.Path] = c
 	}
 }

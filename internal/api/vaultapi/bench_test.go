@@ -3,6 +3,7 @@ package vaultapi
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"syscall"
@@ -31,7 +32,7 @@ func (d *door) run(b *testing.B, parallel bool, method, path, token string, body
 	b.Helper()
 	d.rt.Gate = gate.New(discard{}, d.clock.now)
 	one := func(i int) {
-		r := httptest.NewRequest("POST", "http://vault.test/v1/"+path, strings.NewReader(body(i)))
+		r := httptest.NewRequest(http.MethodPost, "http://vault.test/v1/"+path, strings.NewReader(body(i)))
 		r.Method = method
 		r.Header.Set("X-Vault-Token", token)
 		w := httptest.NewRecorder()

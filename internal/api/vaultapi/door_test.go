@@ -29,7 +29,7 @@ func TestAmbiguousPathsAreRefused(t *testing.T) {
 	}
 	// Encoded spellings are the same path, decoded once.
 	for raw, want := range map[string]int{"/v1/sys/%2e%2e/x": 400, "/v1/sys/mount%73": 200, "/v1/sys%2Fmounts": 200, "/v1/sys%2f%2fmounts": 400, "/v1/sys/%252e%252e/x": 404} {
-		r := httptest.NewRequest("GET", "http://vault.test"+raw, nil)
+		r := httptest.NewRequest(http.MethodGet, "http://vault.test"+raw, nil)
 		r.Header.Set("X-Vault-Token", rootToken)
 		w := httptest.NewRecorder()
 		d.h.ServeHTTP(w, r)
@@ -95,7 +95,7 @@ func TestBodiesAreBoundedAndStrict(t *testing.T) {
 // is looked at, however large it says it is.
 func TestAStrangersBodyIsNotRead(t *testing.T) {
 	d := newDoor(t)
-	r := httptest.NewRequest("POST", "http://vault.test/v1/sys/policies/acl/x", failingReader{t})
+	r := httptest.NewRequest(http.MethodPost, "http://vault.test/v1/sys/policies/acl/x", failingReader{t})
 	r.Header.Set("X-Vault-Token", "nonsense")
 	w := httptest.NewRecorder()
 	d.h.ServeHTTP(w, r)

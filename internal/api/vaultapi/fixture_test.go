@@ -171,7 +171,7 @@ func (d *door) do(method, path, token string, body any, headers ...string) answe
 		must(d.t, err)
 		rd = bytes.NewReader(text)
 	}
-	r := httptest.NewRequest("POST", "http://vault.test/v1/", rd)
+	r := httptest.NewRequest(http.MethodPost, "http://vault.test/v1/", rd)
 	r.Method = method
 	p, q, _ := strings.Cut(path, "?")
 	r.URL.Path, r.URL.RawQuery = "/v1/"+p, q

@@ -3,7 +3,7 @@ package vaultapi
 import (
 	"context"
 	stdjson "encoding/json"
-	"fmt"
+	"errors"
 	"strconv"
 	"time"
 
@@ -262,7 +262,7 @@ func versionsKV2(do func(*kv.Engine, context.Context, gate.Pass, kv.Address, []u
 		for _, s := range c.List("versions") {
 			n, err := strconv.ParseInt(s, 10, 64)
 			if err != nil {
-				return nil, c.fieldError("versions", fmt.Errorf("%.32q is not a whole number", s))
+				return nil, c.fieldError("versions", errors.New("not a list of whole numbers"))
 			}
 			numbers = append(numbers, uint64(max(n, 0))) // there is no version 0
 		}
