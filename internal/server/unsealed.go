@@ -243,6 +243,7 @@ func (s *Server) buildPvault(ctx context.Context, u *unsealed, g *gate.Gate, key
 		Healthy:          func(ctx context.Context) error { return s.barrier.View(ctx, func(storage.ReadTx) error { return nil }) },
 		ReasonOptional:   !s.cfg.Pvault.ForceReason,
 		AdminMayReadData: s.cfg.Pvault.AdminMayReadData,
+		Configuration:    pvaultConfiguration(s.cfg, s.level),
 	})
 	return err
 }

@@ -152,19 +152,27 @@ func (c *call) note(req *gate.Request, name, value string) {
 	req.Headers[name] = value
 }
 
-// guard takes the request through the gate. A panic becomes a server error
-// that names nothing to the caller.
+// guard takes the request through the gate.
 func (d *Door) guard(ctx context.Context, c *call, req *gate.Request) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			if aborted, ok := p.(error); ok && errors.Is(aborted, http.ErrAbortHandler) {
-				panic(p)
-			}
-			d.o.Logger.Error("pvault door: panic", "request", req.ID, "operation", string(req.Operation), "panic", p, "stack", stack())
-			err = fault.New(fault.Internal, "")
-		}
-	}()
-	return d.o.Gate.Do(ctx, c, req, c.act)
+	defer d.recovered(req, &err)
+	return d.o.Gate.Do(ctx, c, req, func(ctx context.Context, pass gate.Pass) (res *gate.Result, err error) {
+		defer d.recovered(req, &err) // in here too, so that the audit entry says so
+		return c.act(ctx, pass)
+	})
+}
+
+// recovered turns a panic into a server error that names nothing to the
+// caller.
+func (d *Door) recovered(req *gate.Request, err *error) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	if aborted, ok := p.(error); ok && errors.Is(aborted, http.ErrAbortHandler) {
+		panic(p)
+	}
+	d.o.Logger.Error("pvault door: panic", "request", req.ID, "operation", string(req.Operation), "panic", p, "stack", stack())
+	*err = fault.New(fault.Internal, "panic")
 }
 
 // act runs the operation with the gate's pass.

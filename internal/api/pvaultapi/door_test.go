@@ -265,3 +265,14 @@ func TestRepliesAreNotCached(t *testing.T) {
 		t.Error(a.status)
 	}
 }
+
+func TestPanicIsAServerErrorThatIsAudited(t *testing.T) {
+	w := newWorld(t, func(o *pvaultapi.Options) { o.Configuration = func() []byte { panic("secret detail") } })
+	a := w.refused(500, "PV1000", "key-all", "GET", "system/info/configuration", "")
+	if strings.Contains(a.body, "secret") {
+		t.Error(a.body)
+	}
+	if e := w.trail.last(); e.Error == "" {
+		t.Error("the audit entry says nothing of the failure")
+	}
+}

@@ -63,7 +63,7 @@ async function system() {
   assert.ok((await v.system.getClusterInfo()).workers.length > 0);
   assert.equal((await v.system.getKms()).kms.status, 'pass');
   assert.ok('expiration' in await v.system.getLicense());
-  await v.system.getConfiguration();
+  assert.match(await v.system.getConfiguration(), /\[service\]\nadmin_api_key = '\*+'\nadmin_may_read_data = true/);
   await v.system.rotateKeys();
   assert.deepEqual(await v.system.garbageCollection({ reason, dryRun: true }), []);
   await refused(v.system.garbageCollection({}), 400, 'PV1001');
