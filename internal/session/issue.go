@@ -37,8 +37,8 @@ type IssueOptions struct {
 	// from it only.
 	Remote         netip.Addr
 	StrictlyBindIP bool
-	// NotAfter ends the token in any case, such as the JWT's exp where the
-	// operator binds them. Zero means no such end.
+	// NotAfter ends the token whatever renews it, such as the JWT's exp where
+	// the operator binds them. Zero means no such end.
 	NotAfter time.Time
 }
 
@@ -70,7 +70,7 @@ func (s *Store) Issue(tx storage.Tx, o IssueOptions) (Issued, error) {
 		DisplayName: o.DisplayName, Subject: o.Subject, EntityID: o.EntityID,
 		Policies: SanitizePolicies(o.Policies, !o.NoDefaultPolicy), Meta: maps.Clone(o.Meta),
 		BoundCIDRs: slices.Clone(o.BoundCIDRs), Orphan: true, Renewable: o.Type == Service,
-		ExplicitMaxTTL: o.ExplicitMaxTTL, Period: o.Limits.Period, NumUses: o.NumUses,
+		ExplicitMaxTTL: o.ExplicitMaxTTL, Period: o.Limits.Period, NumUses: o.NumUses, NotAfter: o.NotAfter,
 	}
 	if o.StrictlyBindIP {
 		if !o.Remote.IsValid() {
@@ -86,16 +86,20 @@ func (s *Store) Issue(tx storage.Tx, o IssueOptions) (Issued, error) {
 	if err != nil {
 		return Issued{}, err
 	}
-	if !o.NotAfter.IsZero() {
-		left := o.NotAfter.Sub(now)
-		if left <= 0 {
-			return Issued{}, denied("expired")
-		}
-		ttl = min(ttl, left)
+	if ttl = t.capped(now, ttl); ttl <= 0 {
+		return Issued{}, denied("expired")
 	}
 	is, err := s.make(tx, &t, now, ttl, "")
 	is.Warnings = warnings
 	return is, err
+}
+
+// capped returns a life from now that does not pass the token's NotAfter.
+func (t *Token) capped(now time.Time, ttl time.Duration) time.Duration {
+	if t.NotAfter.IsZero() {
+		return ttl
+	}
+	return min(ttl, t.NotAfter.Sub(now))
 }
 
 // clock returns the transaction's instant, or our own without one.

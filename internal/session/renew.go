@@ -65,6 +65,9 @@ func (s *Store) renew(tx storage.Tx, t Token, increment time.Duration, limits Li
 	if err != nil {
 		return Renewed{}, err
 	}
+	if ttl = t.capped(now, ttl); ttl <= 0 {
+		return Renewed{}, errPastMax
+	}
 	t.Period = l.Period
 	t.LastRenewal = now
 	t.Expires = now.Add(ttl)

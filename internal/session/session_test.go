@@ -367,6 +367,22 @@ func TestNotAfterEndsTheToken(t *testing.T) {
 	}
 }
 
+func TestNoRenewalPassesNotAfter(t *testing.T) {
+	w := newWorld(t)
+	for name, l := range map[string]Limits{"plain": {TTL: time.Hour}, "periodic": {Period: time.Hour}} {
+		o := login()
+		o.Limits, o.NotAfter = l, w.clock.Now().Add(90*time.Minute)
+		is := w.issue(o)
+		w.clock.Add(time.Hour - time.Second)
+		r, err := w.Renew(t.Context(), is.Token.ID, 0, func(storage.ReadTx, Token) (Limits, error) { return l, nil })
+		if err != nil || !r.Token.Expires.Equal(o.NotAfter) || r.TTL != 30*time.Minute+time.Second {
+			t.Fatal(name, r, err)
+		}
+		w.clock.Add(31 * time.Minute)
+		w.mustFail(is)
+	}
+}
+
 func TestRestartHasNothingToScan(t *testing.T) {
 	w := newWorld(t)
 	is := w.issue(login())

@@ -79,7 +79,8 @@ type Token struct {
 	LastRenewal    time.Time // zero = never renewed
 	Period         time.Duration
 	ExplicitMaxTTL time.Duration
-	NumUses        int // remaining uses; 0 = unlimited
+	NumUses        int       // remaining uses; 0 = unlimited
+	NotAfter       time.Time // no renewal passes it; zero = no such end
 
 	flags uint64
 	mac   [32]byte // HMAC of the whole token
@@ -151,6 +152,7 @@ func (t *Token) encode() []byte {
 	w.Duration(t.Period)
 	w.Duration(t.ExplicitMaxTTL)
 	w.Int(int64(t.NumUses))
+	w.Time(t.NotAfter)
 	return w.Bytes()
 }
 
@@ -207,6 +209,7 @@ func decodeToken(id ID, b []byte) (Token, error) {
 	t.Period = r.Duration()
 	t.ExplicitMaxTTL = r.Duration()
 	t.NumUses = int(r.Int())
+	t.NotAfter = r.Time()
 	if err := r.Close(); err != nil {
 		return Token{}, err
 	}
