@@ -12,7 +12,7 @@
 // Only SQL that the relatives share is used: no LISTEN and NOTIFY, no advisory
 // locks, no row locking clauses, no extensions.
 //
-// The package refuses to put a connection string or a part of one into an
+// The package refuses to put a connection string or the password in it into an
 // error, and to judge expiry by the clocks of different machines: all nodes
 // follow the database's.
 package postgres
