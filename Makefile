@@ -36,6 +36,7 @@ setup: ## Install what the tests need (PostgreSQL server, npm packages)
 .PHONY: test
 test: setup build ## Run all tests (RACE=1 with the race detector)
 	@$(GO) test $(if $(RACE),-race) -timeout 20m ./...
+	@cd test/clients && $(GO) test $(if $(RACE),-race) -timeout 20m ./...
 
 .PHONY: lint
 lint: tools ## Run go vet and golangci-lint
