@@ -96,6 +96,9 @@ func (f *serverFlags) run(ctx context.Context, out, errOut io.Writer) error {
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// A reader of standard output or error that goes away must not end the
+	// server: an audit line that cannot be written is refused like any other.
+	signal.Ignore(syscall.SIGPIPE)
 	s, err := server.New(ctx, cfg, server.Options{Log: log, LogLevel: level})
 	if err != nil {
 		return err
