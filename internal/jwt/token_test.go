@@ -124,6 +124,24 @@ func TestOneTokenHasOneSpelling(t *testing.T) {
 	}
 }
 
+// TestUnusedBitsAreRefusedAlsoWhereTheRestWouldDo: the decoder hands back what
+// came before the bad end, and that may be valid JSON by itself.
+func TestUnusedBitsAreRefusedAlsoWhereTheRestWouldDo(t *testing.T) {
+	header, payload := b64([]byte(`{"alg":"HS256"} `)), b64([]byte(`{"sub":"abc"}   `)) // 16 bytes: one in the last group
+	if _, err := jwt.Parse(header+"."+payload+".AAAA", jwt.Limits{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := jwt.Parse(header+"."+payload+".", jwt.Limits{}); !errors.Is(err, jwt.ErrMalformed) {
+		t.Errorf("no signature: got %v", err)
+	}
+	lax := func(s string) string { return s[:len(s)-1] + "B" } // sets unused bits only, and loses none that are used
+	for name, raw := range map[string]string{"header": lax(header) + "." + payload, "payload": header + "." + lax(payload)} {
+		if _, err := jwt.Parse(raw+".AAAA", jwt.Limits{}); !errors.Is(err, jwt.ErrMalformed) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
 func TestErrorsNeverHoldTheToken(t *testing.T) {
 	for _, v := range readVectors(t) {
 		if v.Token == "" {
