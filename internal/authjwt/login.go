@@ -281,12 +281,17 @@ func (m *Method) write(tx storage.Tx, kind session.Type, rq Request, r *compiled
 	if err := session.CheckLoginPolicies(who.Policies); err != nil {
 		return Result{}, err
 	}
+	var end time.Time
+	if r.TTLFromExp {
+		end = g.Expires
+	}
 	is, err := m.sessions.Issue(tx, session.IssueOptions{
 		Type: kind, Path: rq.Mount.Path + "login", Mount: rq.Mount.Path, MountAccessor: rq.Mount.Accessor,
 		Role: r.name, DisplayName: session.DisplayName(rq.Mount.Path, g.User), Subject: g.Subject, EntityID: who.ID,
 		Policies: r.Policies, NoDefaultPolicy: r.NoDefaultPolicy, Meta: g.Metadata,
 		Limits: r.limits(rq.Mount), ExplicitMaxTTL: r.ExplicitMaxTTL, NumUses: r.NumUses,
 		BoundCIDRs: r.BoundCIDRs, Remote: rq.Remote, StrictlyBindIP: r.StrictlyBindIP,
+		NotAfter: end,
 	})
 	if err != nil {
 		return Result{}, err

@@ -55,6 +55,11 @@ type Role struct {
 	TokenType       string        `json:"token_type,omitzero"` // "", "service" or "batch"
 	StrictlyBindIP  bool          `json:"token_strictly_bind_ip,omitzero"`
 
+	// Settings that the reference does not have. They read back only when set.
+	TTLFromExp     bool          `json:"token_ttl_from_exp,omitzero"`    // tokens end with the JWT, whatever renews them
+	MaxTokenAge    time.Duration `json:"max_token_age,omitzero"`         // of the JWT, from iat on
+	GroupsOptional bool          `json:"groups_claim_optional,omitzero"` // the groups claim may be missing
+
 	// Legacy lists the old names under which values were last written; they
 	// are echoed on read.
 	Legacy []string `json:"legacy,omitzero"`
@@ -163,6 +168,9 @@ func (r *Role) applyToken(p Params) error {
 	set(p, "token_explicit_max_ttl", &r.ExplicitMaxTTL, p.Duration)
 	set(p, "token_no_default_policy", &r.NoDefaultPolicy, p.Bool)
 	set(p, "token_strictly_bind_ip", &r.StrictlyBindIP, p.Bool)
+	set(p, "token_ttl_from_exp", &r.TTLFromExp, p.Bool)
+	set(p, "max_token_age", &r.MaxTokenAge, p.Duration)
+	set(p, "groups_claim_optional", &r.GroupsOptional, p.Bool)
 	if p.Has("token_type") {
 		switch t := p.String("token_type"); t {
 		case "", "default":
@@ -212,10 +220,11 @@ func (r *Role) spec(name string, c *Config) (trust.Spec, error) {
 		Subject: r.BoundSubject, Algorithms: c.algorithms(),
 		Times: trust.Times{
 			ExpirationLeeway: r.ExpirationLeeway, NotBeforeLeeway: r.NotBeforeLeeway, ClockSkew: r.ClockSkewLeeway,
+			MaxAge: r.MaxTokenAge,
 		},
 		BoundClaims: claims, BoundClaimsGlob: r.BoundClaimsType == claimsGlob,
 		UserClaim: r.UserClaim, UserClaimPointer: r.UserClaimPointer,
-		GroupsClaim: r.GroupsClaim, ClaimMappings: r.ClaimMappings,
+		GroupsClaim: r.GroupsClaim, GroupsOptional: r.GroupsOptional, ClaimMappings: r.ClaimMappings,
 	}, nil
 }
 
@@ -244,7 +253,22 @@ func (r *Role) View() (map[string]any, error) {
 		"oidc_disable_confirmation": r.DisableConfirmation, "token_policies_template_claims": false,
 	}
 	r.echoLegacy(m)
+	r.echoOwn(m)
 	return m, nil
+}
+
+// echoOwn adds what the reference does not have, where it is set, so that what
+// clients of the reference read back is what they know.
+func (r *Role) echoOwn(m map[string]any) {
+	if r.TTLFromExp {
+		m["token_ttl_from_exp"] = true
+	}
+	if r.MaxTokenAge > 0 {
+		m["max_token_age"] = secs(r.MaxTokenAge)
+	}
+	if r.GroupsOptional {
+		m["groups_claim_optional"] = true
+	}
 }
 
 // echoLegacy adds the old names that were used, where they hold something.

@@ -128,6 +128,9 @@ func (e *evaluation) groupNames() {
 	var note string
 	switch v.Kind() {
 	case jwt.KindAbsent, jwt.KindNull:
+		if e.rule.noGroups && v.Kind() == jwt.KindAbsent {
+			break
+		}
 		note = fmt.Sprintf("failed to fetch groups: %q claim not found in token", name)
 	case jwt.KindObject:
 		note = fmt.Sprintf("%q claim could not be converted to string list", name)

@@ -91,6 +91,18 @@ func TestGroupsRules(t *testing.T) {
 	}
 }
 
+func TestOptionalGroupsMayBeMissingButNotUnusable(t *testing.T) {
+	r := login(t, func(s *trust.Spec) { s.GroupsClaim, s.GroupsOptional = "groups", true })
+	if g, reason, _ := admit(t, r, base(nil)); reason != "" || g.Groups != nil {
+		t.Errorf("no groups claim: %q %v", reason, g.Groups)
+	}
+	for _, bad := range []any{claims{"a": 1}, 5, true, []any{"a", 5}} {
+		if _, reason, _ := admit(t, r, base(claims{"groups": bad})); reason != trust.ReasonGroups {
+			t.Errorf("%v: %q", bad, reason)
+		}
+	}
+}
+
 func TestClaimMappings(t *testing.T) {
 	r := login(t, func(s *trust.Spec) {
 		s.ClaimMappings = map[string]string{"email": "mail", "/o/p": "project", "gone": "x"}

@@ -62,6 +62,9 @@ type Spec struct {
 	UserClaimPointer bool
 	// GroupsClaim names the claim that holds the groups; empty: none.
 	GroupsClaim string
+	// GroupsOptional admits tokens without GroupsClaim, as members of no group.
+	// One that is there must still be usable.
+	GroupsOptional bool
 	// ClaimMappings copies claims that are strings into metadata: claim to
 	// metadata key.
 	ClaimMappings map[string]string
@@ -131,6 +134,7 @@ type Rule struct {
 	user     jwt.Path
 	userText string
 	groups   string
+	noGroups bool // the groups claim may be missing
 	mappings []mapping
 	role     *roleRule
 	top      string
@@ -142,7 +146,7 @@ type Rule struct {
 func Compile(s Spec) (*Rule, error) {
 	r := &Rule{
 		style: s.Style, name: s.Name, issuer: s.Issuer, auds: slices.Clone(s.Audiences), subject: s.Subject,
-		algs: slices.Clone(s.Algorithms), times: s.Times.effective(), groups: s.GroupsClaim, top: s.NamespaceTopClaim,
+		algs: slices.Clone(s.Algorithms), times: s.Times.effective(), groups: s.GroupsClaim, noGroups: s.GroupsOptional, top: s.NamespaceTopClaim,
 	}
 	var p problems
 	p.algorithms(s.Algorithms)

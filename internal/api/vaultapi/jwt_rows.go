@@ -65,6 +65,9 @@ var jwtRoleFields = []Field{
 	{Name: "token_bound_cidrs", Type: CommaList, Help: "Networks from which login and tokens work."},
 	{Name: "token_type", Default: "default", Help: "\"service\", \"batch\" or \"default\"."},
 	{Name: "token_strictly_bind_ip", Type: Bool, Help: "Tokens work from the address of the login only."},
+	{Name: "token_ttl_from_exp", Type: Bool, Help: "Client tokens end when the JWT does, whatever renews them."},
+	{Name: "max_token_age", Type: Seconds, Help: "Greatest age of the JWT, counted from iat; 0 = no bound."},
+	{Name: "groups_claim_optional", Type: Bool, Help: "Admit JWTs without the groups claim, as members of no group."},
 	{Name: "policies", Type: CommaList, Deprecated: true, Help: "Use token_policies."},
 	{Name: "ttl", Type: Seconds, Deprecated: true, Help: "Use token_ttl."},
 	{Name: "max_ttl", Type: Seconds, Deprecated: true, Help: "Use token_max_ttl."},
@@ -96,6 +99,8 @@ var jwtRows = []Row{
 		Handler: Action{Do: jwtReadRole}},
 	{Verbs: []string{Update}, Pattern: "role/{name}", Auth: route.Authenticated, Action: "jwt-write-role", Body: 1 << 20, Help: "Say who may become what.",
 		Handler: Action{Do: jwtWriteRole, Fields: jwtRoleFields, Exists: jwtRoleExists}},
+	{Verbs: []string{Patch}, Pattern: "role/{name}", Auth: route.Authenticated, Action: "jwt-patch-role", Body: 1 << 20, Help: "Change some settings of a role that exists.",
+		Handler: Action{Do: jwtPatchRole, Fields: jwtRoleFields}},
 	{Verbs: []string{Delete}, Pattern: "role/{name}", Auth: route.Authenticated, Action: "jwt-delete-role", Help: "Delete a role.",
 		Handler: Action{Do: jwtDeleteRole}},
 	{Verbs: []string{Update}, Pattern: "login", Auth: route.Public, Action: "jwt-login", Body: SmallBody, Help: "Exchange a JWT for a client token.",
@@ -167,6 +172,18 @@ func jwtRoleExists(ctx context.Context, c *Call) (bool, error) {
 func jwtWriteRole(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
 	known := func(name string) bool { return c.Runtime.Policies.Has(name) }
 	return written(c.Runtime.JWT.WriteRole(ctx, jwtMount(c.Mount), c.Param("name"), c, known))
+}
+
+// jwtPatchRole is a write that never makes a role.
+func jwtPatchRole(ctx context.Context, c *Call, pass gate.Pass) (*Reply, error) {
+	found, err := jwtRoleExists(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, errNotFound
+	}
+	return jwtWriteRole(ctx, c, pass)
 }
 
 func jwtDeleteRole(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
