@@ -1,11 +1,16 @@
 package vaultapi
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jotgate/jotgate/internal/gate"
+	"github.com/jotgate/jotgate/internal/mount"
+	"github.com/jotgate/jotgate/internal/storage"
 )
 
 type obj = map[string]any
@@ -240,4 +245,26 @@ func TestKVAuditShowsNoValue(t *testing.T) {
 	if e.Req.Path != "secret/data/app" || e.Req.MountType != "kv" || e.Resp == nil || e.Resp.Status != 200 || e.Resp.Data["data"] == nil {
 		t.Errorf("entry: %+v", e)
 	}
+}
+
+func TestKVFollowsItsMount(t *testing.T) {
+	d := kvDoor(t)
+	d.rt.Disabled = func(ctx context.Context, pass gate.Pass, e *mount.Entry) error {
+		return d.rt.KV.Purge(ctx, pass, e.Logical(), e.UUID)
+	}
+	d.do("PUT", "secret/data/a", rootToken, obj{"data": obj{"k": "v"}}).want(200)
+	d.do("POST", "sys/remount", rootToken, obj{"from": "secret", "to": "moved/deep"}).want(200)
+	d.do("GET", "moved/deep/data/a", rootToken, nil).want(200)
+	d.do("LIST", "moved/deep/metadata", rootToken, nil).want(200)
+	d.do("GET", "secret/data/a", rootToken, nil).want(404)
+	d.do("DELETE", "sys/mounts/moved/deep", rootToken, nil).want(204)
+	must(t, d.store.View(t.Context(), func(tx storage.ReadTx) error {
+		items, err := tx.Scan([]byte("kv/"), nil, 10)
+		if len(items) != 0 {
+			t.Errorf("a disabled mount left %d keys behind", len(items))
+		}
+		return err
+	}))
+	d.do("POST", "sys/mounts/moved/deep", rootToken, obj{"type": "kv", "options": obj{"version": "2"}}).want(204)
+	d.do("GET", "moved/deep/data/a", rootToken, nil).want(404)
 }
