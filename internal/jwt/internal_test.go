@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"encoding/hex"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -155,6 +156,24 @@ func TestEdwardsPointsOfSmallOrderAreRefused(t *testing.T) {
 		if soundEdwardsPoint(b) {
 			t.Errorf("%s is taken for a sound key", h)
 		}
+	}
+	// The 19 encodings at or above the field's prime are second spellings.
+	onCurve := 0
+	for y := range int64(19) {
+		spelling := func(n *big.Int) []byte {
+			b := n.FillBytes(make([]byte, 32))
+			slices.Reverse(b)
+			return b
+		}
+		if soundEdwardsPoint(spelling(big.NewInt(y))) {
+			onCurve++
+		}
+		if soundEdwardsPoint(spelling(new(big.Int).Add(fieldP, big.NewInt(y)))) {
+			t.Errorf("p+%d is taken for a sound key", y)
+		}
+	}
+	if onCurve == 0 {
+		t.Error("none of the small coordinates is on the curve, so nothing was tested")
 	}
 	for range 8 {
 		pub, _, err := ed25519.GenerateKey(nil)

@@ -130,6 +130,38 @@ func TestATokenWithoutKidCannotMakeUsTryEveryKey(t *testing.T) {
 	}
 }
 
+// TestECDSASignaturesHaveOneFraming: the same two numbers, framed with a zero
+// octet more or less, are another text.
+func TestECDSASignaturesHaveOneFraming(t *testing.T) {
+	key := idptest.NewKey(t, "k", jwt.ES256)
+	keys := []*jwt.Key{key.Public(t)}
+	stripped := false
+	for range 4000 {
+		raw := key.Token(t, nil)
+		dot := strings.LastIndexByte(raw, '.')
+		sig, err := base64.RawURLEncoding.DecodeString(raw[dot+1:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		padded := append(append(append([]byte(nil), sig[:32]...), 0), sig[32:]...)
+		if _, err := mustParse(t, raw[:dot+1]+b64(padded)).Verify(keys, nil); !errors.Is(err, jwt.ErrSignature) {
+			t.Fatalf("a zero octet more: %v", err)
+		}
+		if sig[32] != 0 {
+			continue
+		}
+		stripped = true
+		short := append(append([]byte(nil), sig[:32]...), sig[33:]...)
+		if _, err := mustParse(t, raw[:dot+1]+b64(short)).Verify(keys, nil); !errors.Is(err, jwt.ErrSignature) {
+			t.Fatalf("a zero octet less: %v", err)
+		}
+		break
+	}
+	if !stripped {
+		t.Error("no signature with a leading zero was made")
+	}
+}
+
 func TestZeroValuesDeny(t *testing.T) {
 	var token *jwt.Token
 	if _, err := token.Verify(nil, nil); !errors.Is(err, jwt.ErrMalformed) {
