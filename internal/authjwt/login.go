@@ -35,9 +35,9 @@ type Result struct {
 	Checks []policy.Check
 }
 
-// Refusal is a login that was refused. It carries every check that was made;
-// none of them holds a part of the token beyond its issuer, audience and
-// times.
+// Refusal is a login that was refused. It carries every check that was made,
+// with what the role wants and what the token says, for the operator. The
+// caller gets the reference's text, which shows neither.
 type Refusal struct {
 	err    error
 	checks []policy.Check

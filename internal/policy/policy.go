@@ -7,8 +7,11 @@
 // file or the network, and the zero Decision denies.
 package policy
 
+import "fmt"
+
 // Check is one rule that was looked at, and what came of it. None of its
-// fields ever holds a secret, a token or personal data.
+// fields ever holds a secret or a token. Received may hold what a claim says,
+// so checks are for the operator's eyes and the caller gets the reason only.
 type Check struct {
 	Name     string `json:"check"`              // stable name, such as "audience" or "capability"
 	OK       bool   `json:"ok"`                 // whether it passed
@@ -16,6 +19,18 @@ type Check struct {
 	Expected string `json:"expected,omitempty"` // what the rule wants
 	Received string `json:"received,omitempty"` // what the request had
 	Note     string `json:"note,omitempty"`     // one sentence for a person
+}
+
+// String writes the check for the operator's log.
+func (c Check) String() string {
+	if c.OK {
+		return c.Name + " ok"
+	}
+	s := c.Name + " failed"
+	if c.Expected != "" || c.Received != "" {
+		s += fmt.Sprintf(" (expected %q, received %q)", c.Expected, c.Received)
+	}
+	return s
 }
 
 // Decision is the answer to one question. The zero value denies.

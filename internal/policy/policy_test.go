@@ -22,3 +22,15 @@ func TestDenySaysWhichCheckFailed(t *testing.T) {
 		t.Errorf("first failed check is %q", c.Name)
 	}
 }
+
+func TestACheckWritesItselfForTheLog(t *testing.T) {
+	for want, c := range map[string]Check{
+		"audience ok": {Name: "audience", OK: true, Expected: "a"},
+		"role failed": {Name: "role"},
+		`subject failed (expected "alice", received "mallory")`: {Name: "subject", Expected: "alice", Received: "mallory"},
+	} {
+		if got := c.String(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

@@ -73,7 +73,7 @@ func expect(v any) (expected, bool) {
 		text = fmt.Sprint(v)
 	}
 	n, ok := jwt.ParseNumber(text)
-	return expected{kind: jwt.KindNumber, number: n}, ok
+	return expected{kind: jwt.KindNumber, text: text, number: n}, ok
 }
 
 func (w expected) matches(v jwt.Value) bool {
@@ -125,10 +125,30 @@ func (e *evaluation) boundClaims() {
 				e.pass(checkBound, name, v.Kind().String())
 				continue
 			}
-			e.fail(checkBound, ReasonClaimMismatch, name, v.Kind().String(),
+			e.fail(checkBound, ReasonClaimMismatch, b.wants(), clip(string(v.JSON())),
 				fmt.Sprintf("claim %q does not match any associated bound claim values", name))
 		}
 	}
+}
+
+// wants writes the rule down for the operator: the claim and what it may be.
+func (b boundClaim) wants() string {
+	var one []string
+	for _, w := range b.want {
+		switch w.kind {
+		case jwt.KindString:
+			one = append(one, strconv.Quote(w.text))
+		case jwt.KindBool:
+			one = append(one, strconv.FormatBool(w.truth))
+		default:
+			one = append(one, w.text)
+		}
+	}
+	how := " = "
+	if len(b.want) > 0 && b.want[0].glob {
+		how = " like "
+	}
+	return clip(b.path.String() + how + strings.Join(one, " or "))
 }
 
 // matches reports whether any value of the claim is any of the admitted ones.

@@ -119,11 +119,40 @@ func TestBoundClaimsSayWhatIsWrongInSortedOrder(t *testing.T) {
 	if reason != trust.ReasonClaimMissing || text != want {
 		t.Errorf("%s: %s", reason, text)
 	}
-	_, d := r.Admit(verified(t, base(claims{"z": "personal data"})), now)
+}
+
+// TestTheOperatorSeesExpectedAndReceivedAndTheCallerDoesNot: the checks go to
+// the audit entry, the refusal's text to whoever sent the token.
+func TestTheOperatorSeesExpectedAndReceivedAndTheCallerDoesNot(t *testing.T) {
+	r := login(t, func(s *trust.Spec) {
+		s.Subject, s.BoundClaimsGlob = "alice", true
+		s.BoundClaims = map[string]any{"team": []any{"blue*", "green"}}
+	})
+	_, d := r.Admit(verified(t, base(claims{"sub": "mallory", "team": []string{"red", "x"}})), now)
+	got := map[string]string{}
 	for _, c := range d.Checks {
-		if strings.Contains(fmt.Sprint(c), "personal data") {
-			t.Errorf("a decision shows a claim's value: %+v", c)
+		if !c.OK {
+			got[c.Name] = c.Expected + " <- " + c.Received
 		}
+	}
+	if got["subject"] != "alice <- mallory" || got["bound_claims"] != `team like "blue*" or "green" <- ["red","x"]` {
+		t.Errorf("checks = %q", got)
+	}
+	if text := fault.PublicText(r.Refusal(d)); strings.Contains(text, "mallory") || strings.Contains(text, "red") || strings.Contains(text, "blue") {
+		t.Errorf("the caller learns %q", text)
+	}
+	r = login(t, func(s *trust.Spec) {
+		s.BoundClaims = map[string]any{"a": true, "n": []any{json.Number("3"), json.Number("4.50")}}
+	})
+	_, d = r.Admit(verified(t, base(claims{"a": false, "n": 5})), now)
+	var all []string
+	for _, c := range d.Checks {
+		if !c.OK {
+			all = append(all, c.Expected+" <- "+c.Received)
+		}
+	}
+	if want := "a = true <- false; n = 3 or 4.50 <- 5"; strings.Join(all, "; ") != want {
+		t.Errorf("checks = %q, want %q", all, want)
 	}
 }
 

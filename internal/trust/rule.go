@@ -166,7 +166,7 @@ func (e *evaluation) issuer() {
 func (e *evaluation) subject() {
 	sub, has := e.claims.Subject()
 	if e.rule.subject != "" && (!has || sub != e.rule.subject) {
-		e.fail(checkSubject, ReasonSubject, e.rule.subject, "", e.text(
+		e.fail(checkSubject, ReasonSubject, e.rule.subject, clip(sub), e.text(
 			"error validating token: invalid subject (sub) claim",
 			"the token's subject is not the one that is bound"))
 		return
