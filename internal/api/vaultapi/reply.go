@@ -1,14 +1,12 @@
 package vaultapi
 
 import (
-	stdjson "encoding/json"
+	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/jotgate/jotgate/internal/audit"
 	"github.com/jotgate/jotgate/internal/session"
@@ -33,7 +31,10 @@ type Reply struct {
 	// Raw is a whole body that goes out instead of an envelope. It is not
 	// copied into the audit log.
 	Raw         []byte
-	ContentType string // of Raw; "" means application/json
+	ContentType string // of Raw and Stream; "" means application/json
+	// Stream writes a body that is too large to be held, once the gate has
+	// recorded the answer.
+	Stream func(ctx context.Context, w io.Writer) error
 	// ClearKeys are keys of Data that the audit log shows in clear.
 	ClearKeys []string
 
@@ -64,34 +65,6 @@ func (r *Reply) Warn(format string, args ...any) {
 
 // Secs is a duration as answers show it.
 func Secs(d time.Duration) int64 { return int64(d / time.Second) }
-
-// jsonOptions make answers look as Go's old encoder made them: nil lists and
-// maps are null, keys are sorted, numbers keep their text.
-var jsonOptions = json.JoinOptions(
-	json.Deterministic(true),
-	json.FormatNilSliceAsNull(true),
-	json.FormatNilMapAsNull(true),
-	json.WithMarshalers(json.MarshalToFunc(func(e *jsontext.Encoder, n stdjson.Number) error {
-		return e.WriteValue(jsontext.Value(n))
-	})),
-)
-
-// appendJSON appends the JSON text of v.
-func appendJSON(b []byte, v any) ([]byte, error) {
-	t, err := json.Marshal(v, jsonOptions)
-	if err != nil {
-		return b, fmt.Errorf("vaultapi: encoding an answer: %w", err)
-	}
-	return append(b, t...), nil
-}
-
-func appendString(b []byte, s string) []byte {
-	out, err := jsontext.AppendQuote(b, s)
-	if err != nil { // bad UTF-8 is replaced in out
-		return out
-	}
-	return out
-}
 
 // envelope returns the whole body of an answer, with a final newline.
 func (r *Reply) envelope(requestID string) ([]byte, error) {
@@ -144,9 +117,9 @@ func (r *Reply) appendTop(b []byte) ([]byte, error) {
 	if len(own) == 0 {
 		return b, nil
 	}
-	t, err := json.Marshal(own, jsonOptions)
+	t, err := appendJSON(nil, own)
 	if err != nil {
-		return b, fmt.Errorf("vaultapi: encoding an answer: %w", err)
+		return b, err
 	}
 	b = append(b, ',')
 	return append(b, t[1:len(t)-1]...), nil
@@ -208,18 +181,6 @@ func (a *Auth) append(b []byte) (_ []byte, err error) {
 	b = append(b, `,"mfa_requirement":null,"num_uses":`...)
 	b = strconv.AppendInt(b, int64(a.NumUses), 10)
 	return append(b, '}'), nil
-}
-
-// appendStrings appends a list; nil is the empty one.
-func appendStrings(b []byte, list []string) []byte {
-	b = append(b, '[')
-	for i, s := range list {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = appendString(b, s)
-	}
-	return append(b, ']')
 }
 
 // part is the answer as the audit log sees it.
