@@ -39,12 +39,13 @@ type Result struct {
 // with what the role wants and what the token says, for the operator. The
 // caller gets the reference's text, which shows neither.
 type Refusal struct {
-	err    error
+	err    error // what the caller may read, and its kind
+	cause  error
 	checks []policy.Check
 }
 
 // Error returns the whole cause, for the operator's log.
-func (r *Refusal) Error() string { return r.err.Error() }
+func (r *Refusal) Error() string { return r.cause.Error() }
 
 // Unwrap returns the fault: what the caller may read, and its kind.
 func (r *Refusal) Unwrap() error { return r.err }
@@ -59,7 +60,7 @@ func refuse(err error, checks []policy.Check) error {
 		return err
 	}
 	f := fault.Wrap(fault.Invalid, err, fault.PublicText(err)).WithReason(fault.ReasonOf(err))
-	return &Refusal{err: f, checks: checks}
+	return &Refusal{err: f, cause: err, checks: checks}
 }
 
 // Login exchanges a JWT for a client token. Refusals are Invalid with the
