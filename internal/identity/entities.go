@@ -266,27 +266,28 @@ func (s *Store) Entities(ctx context.Context, afterID string, visit func(*Entity
 		after = []byte(entityPrefix + afterID)
 	}
 	for more := true; more; {
+		var page []*Entity
 		err := s.db.View(ctx, func(tx storage.ReadTx) error {
 			items, err := tx.Scan([]byte(entityPrefix), after, pageSize)
 			if err != nil {
 				return fmt.Errorf("identity: list entities: %w", err)
 			}
-			more = len(items) == pageSize
-			for _, it := range items {
-				after = it.Key
-				e, err := decodeEntity(string(it.Key[len(entityPrefix):]), it.Value)
-				if err != nil {
+			page, more = make([]*Entity, len(items)), len(items) == pageSize
+			for i, it := range items {
+				if page[i], err = decodeEntity(string(it.Key[len(entityPrefix):]), it.Value); err != nil {
 					return fmt.Errorf("identity: %w", err)
-				}
-				if !visit(e) {
-					more = false
-					return nil
 				}
 			}
 			return nil
 		})
 		if err != nil {
 			return err
+		}
+		for _, e := range page {
+			after = []byte(entityPrefix + e.ID)
+			if !visit(e) {
+				return nil
+			}
 		}
 	}
 	return nil

@@ -193,21 +193,22 @@ func (s *Store) Members(ctx context.Context, g *Group, limit int) (members []str
 	}
 	prefix := memberKey(g.Alias.ID, "")
 	var after []byte
-	for more := true; more && err == nil && len(members) < limit; {
-		err = s.db.View(ctx, func(tx storage.ReadTx) error {
-			items, err := tx.Scan(prefix, after, min(pageSize, limit-len(members)))
-			if err != nil {
-				return fmt.Errorf("identity: list members: %w", err)
-			}
-			more = len(items) > 0
-			for _, it := range items {
-				after = it.Key
-				members = append(members, string(it.Key[len(prefix):]))
-			}
-			return nil
+	for more := true; more && len(members) < limit; {
+		var items []storage.Item
+		err = s.db.View(ctx, func(tx storage.ReadTx) (err error) {
+			items, err = tx.Scan(prefix, after, min(pageSize, limit-len(members)))
+			return err
 		})
+		if err != nil {
+			return nil, fmt.Errorf("identity: list members: %w", err)
+		}
+		more = len(items) > 0
+		for _, it := range items {
+			after = it.Key
+			members = append(members, string(it.Key[len(prefix):]))
+		}
 	}
-	return members, err
+	return members, nil
 }
 
 // DeleteGroup removes a group and takes it out of the groups that list it. An

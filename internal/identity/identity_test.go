@@ -14,6 +14,7 @@ import (
 	"github.com/jotgate/jotgate/internal/seal"
 	"github.com/jotgate/jotgate/internal/storage"
 	"github.com/jotgate/jotgate/internal/storage/embedded"
+	"github.com/jotgate/jotgate/internal/storage/storagetest"
 )
 
 type world struct {
@@ -33,7 +34,7 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	return openWorld(t, db, seal.NewKeyring(time.Now()))
+	return openWorld(t, storagetest.Twice(db), seal.NewKeyring(time.Now()))
 }
 
 func openWorld(t testing.TB, db storage.Store, kr *seal.Keyring) *world {

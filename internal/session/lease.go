@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
@@ -108,47 +109,38 @@ func (s *Store) Leases(ctx context.Context, prefix string, limit int) (names []s
 	}
 	base := leaseKey(prefix)
 	var after []byte
-	for more := true; more && err == nil && len(names) < limit; {
-		err = s.db.View(ctx, func(tx storage.ReadTx) error {
-			items, err := tx.Scan(base, after, pageSize)
-			if err != nil {
-				return err
+	for more := true; more; {
+		var items []storage.Item
+		items, after, more, err = s.page(ctx, base, after, func(tx storage.ReadTx, it storage.Item) (bool, error) {
+			_, err := s.byLease(tx, string(it.Key[len(leasePrefix):]))
+			if errors.Is(err, errAbsent) {
+				return false, nil
 			}
-			more = len(items) == pageSize
-			names, after, err = s.listLeases(tx, items, base, names, limit)
-			return err
+			return true, err
 		})
+		if err != nil {
+			return nil, err
+		}
+		for _, it := range items {
+			name, folder := leaseName(string(it.Key[len(base):]))
+			if n := len(names); n > 0 && names[n-1] == name {
+				continue // a folder that is listed already
+			}
+			if names = append(names, name); len(names) >= limit {
+				return names, nil
+			}
+			if end := append(append(bytes.Clone(base), name...), 0xff); folder && bytes.Compare(end, after) > 0 {
+				after, more = end, true // the rest of the folder is skipped
+			}
+		}
 	}
-	return names, err
+	return names, nil
 }
 
-// listLeases adds the names of one page. After a folder it skips the rest of
-// the folder: the next page starts behind it.
-func (s *Store) listLeases(tx storage.ReadTx, items []storage.Item, base []byte, names []string, limit int) ([]string, []byte, error) {
-	var after []byte
-	for _, it := range items {
-		if len(names) >= limit {
-			break
-		}
-		if string(it.Key) <= string(after) {
-			continue
-		}
-		after = it.Key
-		lease := string(it.Key[len(leasePrefix):])
-		_, err := s.byLease(tx, lease)
-		if errors.Is(err, errAbsent) {
-			continue
-		}
-		if err != nil {
-			return names, after, err
-		}
-		rest := string(it.Key[len(base):])
-		if i := strings.IndexByte(rest, '/'); i >= 0 {
-			rest = rest[:i+1]
-			after = append(append([]byte(nil), base...), rest...)
-			after = append(after, 0xff)
-		}
-		names = append(names, rest)
+// leaseName returns the first part of a path below a prefix.
+func leaseName(rest string) (name string, folder bool) {
+	if i := strings.IndexByte(rest, '/'); i >= 0 {
+		return rest[:i+1], true
 	}
-	return names, after, nil
+	return rest, false
 }

@@ -122,46 +122,71 @@ const pageSize = 512
 // Accessors calls visit with the accessor of each live stored token, in no
 // useful order, until visit returns false.
 func (s *Store) Accessors(ctx context.Context, visit func(accessor string) bool) error {
-	return s.walk(ctx, func(tx storage.ReadTx, t *Token) (bool, error) {
-		ok, err := s.alive(tx, t)
-		if err != nil || !ok {
-			return err == nil, err
-		}
-		return visit(t.Accessor), nil
-	})
+	return s.walk(ctx, func(t *Token, alive bool) bool { return !alive || visit(t.Accessor) })
 }
 
-// walk visits each stored record that is not a ghost, page by page.
-func (s *Store) walk(ctx context.Context, visit func(storage.ReadTx, *Token) (bool, error)) error {
-	var after []byte
-	for {
-		more := false
-		err := s.db.View(ctx, func(tx storage.ReadTx) error {
-			items, err := tx.Scan([]byte(tokenPrefix), after, pageSize)
+// page reads one page of keys in a snapshot of its own and keeps the items
+// that judge wants. more is false on the last page; last is where the next one
+// goes on. Nothing outside changes until the snapshot is done with, as the
+// storage may run it twice.
+func (s *Store) page(ctx context.Context, prefix, after []byte, judge func(storage.ReadTx, storage.Item) (bool, error)) (kept []storage.Item, last []byte, more bool, err error) {
+	err = s.db.View(ctx, func(tx storage.ReadTx) error {
+		items, err := tx.Scan(prefix, after, pageSize)
+		if err != nil {
+			return fmt.Errorf("session: list: %w", err)
+		}
+		kept, last, more = nil, after, len(items) == pageSize
+		for _, it := range items {
+			last = it.Key
+			ok, err := judge(tx, it)
 			if err != nil {
-				return fmt.Errorf("session: list tokens: %w", err)
+				return err
 			}
-			more = len(items) == pageSize
-			for _, it := range items {
-				after = it.Key
-				t, err := decodeItem(it)
-				if errors.Is(err, errAbsent) {
-					continue
-				}
-				if err != nil {
-					return err
-				}
-				if on, err := visit(tx, &t); err != nil || !on {
-					more = false
-					return err
-				}
+			if ok {
+				kept = append(kept, it)
 			}
-			return nil
+		}
+		return nil
+	})
+	return kept, last, more, err
+}
+
+// walk visits each stored record that is not a ghost and tells whether it is
+// alive, until visit returns false.
+func (s *Store) walk(ctx context.Context, visit func(t *Token, alive bool) bool) error {
+	var after []byte
+	for more := true; more; {
+		type seen struct {
+			t     Token
+			alive bool
+		}
+		var found map[string]seen
+		items, last, on, err := s.page(ctx, []byte(tokenPrefix), after, func(tx storage.ReadTx, it storage.Item) (bool, error) {
+			t, err := decodeItem(it)
+			if errors.Is(err, errAbsent) {
+				return false, nil
+			}
+			if err != nil {
+				return false, err
+			}
+			alive, err := s.alive(tx, &t)
+			if found == nil {
+				found = make(map[string]seen, pageSize)
+			}
+			found[string(it.Key)] = seen{t, alive}
+			return true, err
 		})
-		if err != nil || !more {
+		if err != nil {
 			return err
 		}
+		for _, it := range items {
+			if v := found[string(it.Key)]; !visit(&v.t, v.alive) {
+				return nil
+			}
+		}
+		after, more = last, on
 	}
+	return nil
 }
 
 func decodeItem(it storage.Item) (Token, error) {

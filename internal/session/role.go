@@ -195,21 +195,17 @@ func (s *Store) DeleteRole(ctx context.Context, name string) error {
 // Roles returns the names of all token roles in order.
 func (s *Store) Roles(ctx context.Context) (names []string, err error) {
 	var after []byte
-	for more := true; more && err == nil; {
-		err = s.db.View(ctx, func(tx storage.ReadTx) error {
-			items, err := tx.Scan([]byte(roleTokenPref), after, pageSize)
-			if err != nil {
-				return fmt.Errorf("session: list token roles: %w", err)
-			}
-			more = len(items) == pageSize
-			for _, it := range items {
-				after = it.Key
-				names = append(names, string(it.Key[len(roleTokenPref):]))
-			}
-			return nil
-		})
+	for more := true; more; {
+		var items []storage.Item
+		items, after, more, err = s.page(ctx, []byte(roleTokenPref), after, func(storage.ReadTx, storage.Item) (bool, error) { return true, nil })
+		if err != nil {
+			return nil, err
+		}
+		for _, it := range items {
+			names = append(names, string(it.Key[len(roleTokenPref):]))
+		}
 	}
-	return names, err
+	return names, nil
 }
 
 // restricts reports whether the role has policy rules of its own.

@@ -26,13 +26,12 @@ func (s *Store) Tidy(ctx context.Context) (Tidied, error) {
 	}
 	var dead []ID
 	named := map[ID]bool{}
-	err = s.walk(ctx, func(tx storage.ReadTx, t *Token) (bool, error) {
+	err = s.walk(ctx, func(t *Token, alive bool) bool {
 		named[t.Parent] = true
-		ok, err := s.alive(tx, t)
-		if !ok && err == nil {
+		if !alive {
 			dead = append(dead, t.ID)
 		}
-		return true, err
+		return true
 	})
 	if err != nil {
 		return Tidied{}, err
@@ -122,24 +121,20 @@ func (s *Store) removeDead(ctx context.Context, id ID) error {
 // Those that batch tokens may name are not among them: no list shows these.
 func (s *Store) ghosts(ctx context.Context) (ids []ID, err error) {
 	var after []byte
-	for more := true; more && err == nil; {
-		err = s.db.View(ctx, func(tx storage.ReadTx) error {
-			items, err := tx.Scan([]byte(tokenPrefix), after, pageSize)
-			if err != nil {
-				return err
-			}
-			more = len(items) == pageSize
-			for _, it := range items {
-				after = it.Key
-				var id ID
-				copy(id[:], it.Key[len(tokenPrefix):])
-				h, err := decodeHead(it.Value)
-				if err == nil && h.flags&(flagGhost|flagBatchParent) == flagGhost {
-					ids = append(ids, id)
-				}
-			}
-			return nil
+	for more := true; more; {
+		var items []storage.Item
+		items, after, more, err = s.page(ctx, []byte(tokenPrefix), after, func(_ storage.ReadTx, it storage.Item) (bool, error) {
+			h, err := decodeHead(it.Value)
+			return err == nil && h.flags&(flagGhost|flagBatchParent) == flagGhost, nil
 		})
+		if err != nil {
+			return nil, err
+		}
+		for _, it := range items {
+			var id ID
+			copy(id[:], it.Key[len(tokenPrefix):])
+			ids = append(ids, id)
+		}
 	}
-	return ids, err
+	return ids, nil
 }
