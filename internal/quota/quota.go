@@ -20,6 +20,7 @@ import (
 
 const (
 	rulePrefix = "quota/rule/"
+	leasePref  = "quota/lease/"
 	configKey  = "quota/config"
 	keyPrefix  = "quota/"
 	maxRules   = 1000
@@ -70,6 +71,7 @@ type snapshot struct {
 	rules    map[string]*counted
 	exact    map[string]*counted
 	prefixes []*counted // longest first
+	leases   map[string]*LeaseRule
 }
 
 // counted is a rule with its counts.
@@ -106,7 +108,7 @@ func (s *Store) Close() { s.stop() }
 func (s *Store) Reload(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	next := &snapshot{rules: map[string]*counted{}, exact: map[string]*counted{}}
+	next := &snapshot{rules: map[string]*counted{}, exact: map[string]*counted{}, leases: map[string]*LeaseRule{}}
 	err := s.st.View(ctx, func(tx storage.ReadTx) error {
 		items, err := tx.Scan([]byte(rulePrefix), nil, maxRules)
 		if err != nil {
@@ -118,6 +120,9 @@ func (s *Store) Reload(ctx context.Context) error {
 				return fmt.Errorf("quota: rule %q: %w", r.Name, err)
 			}
 			next.add(r, s.snap.Load())
+		}
+		if err := next.loadLeases(tx, s.snap.Load()); err != nil {
+			return err
 		}
 		b, err := tx.Get([]byte(configKey))
 		if errors.Is(err, storage.ErrNotFound) {

@@ -14,8 +14,10 @@ var (
 		sysWrappingRows,
 		sysCapabilityRows,
 		sysQuotaRows,
+		sysLeaseCountRows,
 		sysCORSRows,
 		sysToolRows,
+		sysOperatorRows,
 	)
 	tokenBackend     = NewBackend("token based credentials", tokenRows)
 	jwtBackend       = NewBackend("login with a JSON Web Token (RFC 7519) of a trusted issuer", jwtRows)

@@ -191,6 +191,9 @@ func jwtDeleteRole(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
 }
 
 func jwtLogin(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
+	if err := c.withinLeases(ctx); err != nil {
+		return nil, err
+	}
 	res, err := c.Runtime.JWT.Login(ctx, authjwt.Request{
 		Mount: jwtMount(c.Mount), Role: c.String("role"), JWT: c.String("jwt"),
 		Remote: c.Request.Remote.Addr().Unmap(), ID: c.Request.ID,
@@ -198,6 +201,7 @@ func jwtLogin(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.leaseMade()
 	return &Reply{Auth: authOf(res.Issued, res.IdentityPolicies), Warnings: res.Issued.Warnings}, nil
 }
 

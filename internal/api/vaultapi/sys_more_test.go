@@ -120,3 +120,25 @@ func TestOpenAPIDescribesEveryMount(t *testing.T) {
 		}
 	}
 }
+
+func TestLeasesAreBounded(t *testing.T) {
+	d := newDoor(t)
+	key := d.withConfig()
+	d.role("demo", nil).want(204)
+	d.do("POST", "sys/quotas/lease-count/l", rootToken, map[string]any{"path": "auth/jwt", "max_leases": 2}).want(204)
+	good := key.Token(t, d.claims(nil))
+	d.login("demo", good).want(200)
+	last := d.login("demo", good).auth()["client_token"].(string)
+	d.login("demo", good).refused(429, `request path "auth/jwt/login": lease count quota exceeded`)
+	got := d.do("GET", "sys/quotas/lease-count/l", rootToken, nil).want(200).data()
+	if got["path"] != "auth/jwt/" || got["counter"] != json.Number("2") || got["max_leases"] != json.Number("2") {
+		t.Errorf("rule reads %v", got)
+	}
+	d.do("POST", "auth/token/revoke-self", last, nil).want(204)
+	d.clock.add(time.Second)
+	d.login("demo", good).want(200)
+	d.do("DELETE", "sys/quotas/lease-count/l", rootToken, nil).want(204)
+	d.login("demo", good).want(200)
+	d.do("LIST", "sys/quotas/lease-count", rootToken, nil).want(404)
+	d.do("POST", "sys/quotas/lease-count/l", rootToken, map[string]any{"max_leases": 0}).want(400)
+}

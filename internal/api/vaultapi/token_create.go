@@ -38,6 +38,9 @@ func tokenCreate(orphan bool) Handler {
 		if err != nil {
 			return nil, err
 		}
+		if err := c.withinLeases(ctx); err != nil {
+			return nil, err
+		}
 		o := createOptions(c, pass)
 		o.Sudo, o.OrphanPath = sudo, orphan
 		is, err := c.Runtime.Sessions.Create(ctx, o)
@@ -48,6 +51,7 @@ func tokenCreate(orphan bool) Handler {
 		if err != nil {
 			return nil, err
 		}
+		c.leaseMade()
 		return &Reply{Auth: authOf(is, identity), Warnings: is.Warnings}, nil
 	}
 }

@@ -1,0 +1,75 @@
+package quota
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/jotgate/jotgate/internal/fault"
+)
+
+func TestLeasesAreBounded(t *testing.T) {
+	s, c, _ := open(t)
+	ctx := context.Background()
+	stored, asked := 3, 0
+	count := func(_ context.Context, below string, limit int) (int, error) {
+		asked++
+		if below != "auth/jwt/" {
+			t.Errorf("asked for %q", below)
+		}
+		return min(stored, limit), nil
+	}
+	may := func(path string) bool {
+		ok, err := s.AllowLease(ctx, path, count)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ok {
+			s.LeaseMade(path)
+		}
+		return ok
+	}
+	if !may("auth/jwt/login") || asked != 0 {
+		t.Error("without rules a lease is refused or counted")
+	}
+	if err := s.PutLease(ctx, LeaseRule{Name: "l", Path: "auth/jwt/", Max: 5}); err != nil {
+		t.Fatal(err)
+	}
+	if !may("auth/jwt/login") || !may("auth/jwt/login") || may("auth/jwt/login") || asked != 1 {
+		t.Errorf("3 stored, 5 allowed: asked %d times", asked)
+	}
+	if !may("auth/token/create") || !may("auth/jwtx/login") {
+		t.Error("a lease at another path is bounded")
+	}
+	stored = 4 // one of the two has ended
+	c.t = c.t.Add(fullFor)
+	if !may("auth/jwt/login") || may("auth/jwt/login") {
+		t.Error("a lease that ended makes no room")
+	}
+	c.t = c.t.Add(countFor)
+	for range 10 { // requests that come to nothing
+		if ok, err := s.AllowLease(ctx, "auth/jwt/login", count); err != nil || !ok {
+			t.Errorf("%v %v", ok, err)
+		}
+	}
+	c.t = c.t.Add(countFor)
+	if _, err := s.AllowLease(ctx, "auth/jwt/login", func(context.Context, string, int) (int, error) { return 0, errors.New("down") }); err == nil {
+		t.Error("leases that cannot be counted are let through")
+	}
+	for _, r := range []LeaseRule{{Name: "x", Max: 0}, {Name: "", Max: 1}, {Name: "x", Path: "a*", Max: 1}, {Name: "x", Path: "auth/jwt/", Max: 1}, {Name: "x", Max: maxLeases + 1}} {
+		if err := s.PutLease(ctx, r); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%+v: %v", r, err)
+		}
+	}
+	if r, ok := s.Lease("l"); !ok || r.Max != 5 || len(s.Leases()) != 1 {
+		t.Errorf("%+v %q", r, s.Leases())
+	}
+	if err := s.DeleteLease(ctx, "l"); err != nil || len(s.Leases()) != 0 {
+		t.Error(err)
+	}
+	c.t = c.t.Add(time.Hour)
+	if !may("auth/jwt/login") {
+		t.Error("a deleted rule still counts")
+	}
+}
