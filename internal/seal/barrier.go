@@ -44,7 +44,7 @@ type Barrier struct {
 	mu     sync.Mutex // one change of the seal at a time
 	config *config    // nil: read it from the store
 	nonce  string     // of the attempt that shares belong to
-	shares [][]byte
+	shares Shares
 
 	background background
 	counting   atomic.Bool

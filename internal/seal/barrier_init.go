@@ -65,7 +65,7 @@ func (b *Barrier) status(ctx context.Context) (Status, error) {
 	}
 	return Status{
 		Type: c.Type, Initialized: true, Sealed: b.Sealed(),
-		Shares: c.Shares, Threshold: c.Threshold, Progress: len(b.shares), Nonce: b.nonce,
+		Shares: c.Shares, Threshold: c.Threshold, Progress: b.shares.Len(), Nonce: b.nonce,
 	}, nil
 }
 
@@ -93,7 +93,7 @@ func (b *Barrier) load(ctx context.Context) (*config, error) {
 }
 
 func (c *config) parse(text []byte) error {
-	if err := json.Unmarshal(text, c); err != nil || c.Version != 1 || checkShares(c.Shares, c.Threshold) != nil {
+	if err := json.Unmarshal(text, c); err != nil || c.Version != 1 || CheckShares(c.Shares, c.Threshold) != nil {
 		return fmt.Errorf("%w: the seal's configuration is not readable", storage.ErrDamaged)
 	}
 	return nil
@@ -149,46 +149,6 @@ func checkEmpty(tx storage.ReadTx) error {
 	return err
 }
 
-// Rekey replaces the unseal key: new shares, or a key, take the place of the
-// old ones, which have to be given to prove that their holders agree. Root key
-// and values stay, and so do other nodes unsealed.
-func (b *Barrier) Rekey(ctx context.Context, old [][]byte, o InitOptions) (InitResult, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	was, err := b.load(ctx)
-	if err != nil {
-		return InitResult{}, err
-	}
-	oldUnseal, err := was.combine(old)
-	if err != nil {
-		return InitResult{}, err
-	}
-	defer clear(oldUnseal)
-	unseal, c, result, err := b.divide(o)
-	if err != nil {
-		return InitResult{}, err
-	}
-	defer clear(unseal)
-	err = b.inner.Update(ctx, func(tx storage.Tx) error {
-		root, err := rootFrom(tx, oldUnseal)
-		if err != nil {
-			return err
-		}
-		defer clear(root)
-		records, err := unsealRecords(c, unseal, root)
-		if err != nil {
-			return err
-		}
-		return putAll(tx, records)
-	})
-	if err != nil {
-		return InitResult{}, err
-	}
-	b.config = &c
-	b.resetAttempt()
-	return result, nil
-}
-
 // divide makes the unseal key and the shares that the options ask for.
 func (b *Barrier) divide(o InitOptions) (unseal []byte, c config, r InitResult, err error) {
 	c = config{Version: 1, Type: TypeShamir, Shares: o.Shares, Threshold: o.Threshold, Created: b.now().UTC()}
@@ -199,7 +159,7 @@ func (b *Barrier) divide(o InitOptions) (unseal []byte, c config, r InitResult, 
 		c.Type, c.Shares, c.Threshold = TypeKey, 1, 1
 		return append([]byte(nil), o.Key...), c, r, nil
 	}
-	if err := checkShares(o.Shares, o.Threshold); err != nil {
+	if err := CheckShares(o.Shares, o.Threshold); err != nil {
 		return nil, c, r, err
 	}
 	unseal = randomKey()
@@ -211,8 +171,8 @@ func (b *Barrier) divide(o InitOptions) (unseal []byte, c config, r InitResult, 
 	return unseal, c, r, err
 }
 
-// checkShares answers in the reference's words.
-func checkShares(shares, threshold int) error {
+// CheckShares refuses numbers of shares that cannot be, in the reference's words.
+func CheckShares(shares, threshold int) error {
 	var text string
 	switch {
 	case shares < 1:
@@ -289,8 +249,8 @@ func rootFrom(tx storage.ReadTx, unseal []byte) ([]byte, error) {
 	return root, nil
 }
 
-// newNonce returns a random UUID (RFC 9562 §5.4).
-func newNonce() string {
+// NewNonce returns a random UUID (RFC 9562 §5.4), which names one operation.
+func NewNonce() string {
 	var u [16]byte
 	_, _ = rand.Read(u[:])
 	u[6], u[8] = u[6]&0x0f|0x40, u[8]&0x3f|0x80

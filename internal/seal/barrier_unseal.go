@@ -9,13 +9,6 @@ import (
 	"github.com/jotgate/jotgate/internal/storage"
 )
 
-// A share is no shorter and no longer than this, in bytes; it is judged before
-// anything is kept of it.
-const (
-	minShareSize = 16
-	maxShareSize = KeySize + 1
-)
-
 // Unseal takes one share and returns how far the attempt has come. The same
 // share given twice counts once. When the threshold is reached the shares are
 // tried: if they do not open the root key the answer is ErrWrongKey and the
@@ -31,16 +24,13 @@ func (b *Barrier) Unseal(ctx context.Context, share []byte) (Status, error) {
 	if !b.Sealed() {
 		return b.status(ctx)
 	}
-	if err := checkShareSize(share); err != nil {
+	if err := b.shares.Add(share); err != nil {
 		return Status{}, err
 	}
-	if !b.hasShare(share) {
-		if b.nonce == "" {
-			b.nonce = newNonce()
-		}
-		b.shares = append(b.shares, append([]byte(nil), share...))
+	if b.nonce == "" {
+		b.nonce = NewNonce()
 	}
-	if len(b.shares) < c.Threshold {
+	if b.shares.Len() < c.Threshold {
 		return b.status(ctx)
 	}
 	err = b.tryShares(ctx, c)
@@ -51,30 +41,8 @@ func (b *Barrier) Unseal(ctx context.Context, share []byte) (Status, error) {
 	return b.status(ctx)
 }
 
-func checkShareSize(share []byte) error {
-	var text string
-	switch {
-	case len(share) < minShareSize:
-		text = fmt.Sprintf("invalid key: key is shorter than minimum %d bytes", minShareSize)
-	case len(share) > maxShareSize:
-		text = fmt.Sprintf("invalid key: key is longer than maximum %d bytes", maxShareSize)
-	default:
-		return nil
-	}
-	return fault.New(fault.Invalid, text).WithReason("invalid_key")
-}
-
-func (b *Barrier) hasShare(share []byte) bool {
-	for _, s := range b.shares {
-		if shamir.Equal(s, share) {
-			return true
-		}
-	}
-	return false
-}
-
 func (b *Barrier) tryShares(ctx context.Context, c *config) error {
-	unseal, err := c.combine(b.shares)
+	unseal, err := c.combine(b.shares.List())
 	if err != nil {
 		return err
 	}
@@ -106,10 +74,8 @@ func (b *Barrier) ResetUnseal(ctx context.Context) (Status, error) {
 }
 
 func (b *Barrier) resetAttempt() {
-	for _, s := range b.shares {
-		clear(s)
-	}
-	b.shares, b.nonce = nil, ""
+	b.shares.Clear()
+	b.nonce = ""
 }
 
 // UnsealWithKey unseals with a whole unseal key, as a node does for itself. It

@@ -75,6 +75,17 @@ func (o sealer) Seal(context.Context) error {
 	return nil
 }
 
+// buildOperator gives the Vault door what operators of the seal and the store
+// need.
+func (s *Server) buildOperator(u *unsealed, rt *vaultapi.Runtime) {
+	c := s.newCeremonies()
+	u.closers = append(u.closers, c.close)
+	rt.Rekey, rt.Roots = &c.rekey, &c.roots
+	if _, ok := s.driver.(storage.Snapshotter); ok {
+		rt.Snapshot = s.barrier.Snapshot
+	}
+}
+
 // unlock builds what the doors work on and lets requests in. If a part does
 // not open, the server stays sealed. The caller holds s.mu.
 func (s *Server) unlock(ctx context.Context) error {

@@ -169,6 +169,7 @@ func (s *Server) buildVault(ctx context.Context, u *unsealed, g *gate.Gate, keys
 	}
 	u.closers = append(u.closers, rt.CORS.Close)
 	rt.Rotate, rt.KeyInfo = s.barrier.Rotate, ring.Info
+	s.buildOperator(u, rt)
 	rt.Disabled = func(ctx context.Context, pass gate.Pass, e *mount.Entry) error {
 		if e.Auth {
 			return errors.Join(rt.Sessions.RevokePrefix(ctx, e.Logical()), rt.JWT.Purge(ctx, e.UUID))

@@ -35,6 +35,9 @@ type Options struct {
 	Postgres string           // DSN; "" = the embedded store
 	IAM      string           // text of the IAM file; "" = the built-in one
 	Now      func() time.Time // nil = time.Now
+	// Shamir starts outside development mode, sealed by shares: the test
+	// initialises and unseals. There is no root token and no admin key.
+	Shamir bool
 }
 
 // Server is a running server.
@@ -65,6 +68,10 @@ func Start(t testing.TB, o Options) *Server {
 	}
 	if o.Postgres != "" {
 		cfg.Storage = config.Storage{Type: config.StoragePostgres, DSN: o.Postgres, MaxConnections: 8}
+	}
+	if o.Shamir {
+		cfg.Dev, cfg.DevRootToken, cfg.Pvault.AdminKey = false, "", ""
+		cfg.Seal = config.Seal{Type: config.SealShamir}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s, err := server.New(ctx, cfg, server.Options{Now: o.Now, Log: slog.New(slog.NewTextHandler(testLog{t}, nil))})

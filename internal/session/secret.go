@@ -26,6 +26,10 @@ const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 var secretLen = base64.RawURLEncoding.EncodedLen(secretSize)
 
+// ServiceTokenSize is the length in bytes of every service token that is made
+// here.
+var ServiceTokenSize = len(servicePrefix) + accessorSize + secretLen
+
 // newAccessor returns 24 random base62 characters without bias.
 func newAccessor() string {
 	out := make([]byte, 0, accessorSize)

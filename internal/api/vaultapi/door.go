@@ -151,6 +151,9 @@ func (d *Door) serve(c *Call) error {
 	if err != nil {
 		return err
 	}
+	if reply != nil && reply.Stream != nil {
+		return c.stream(reply)
+	}
 	if reply != nil && reply.ContentType != "" {
 		c.w.Header().Set("Content-Type", reply.ContentType)
 	}
@@ -265,7 +268,7 @@ func (r *Reply) status() int {
 
 // encode returns the body of an answer, wrapped if the caller asked for it.
 func (c *Call) encode(ctx context.Context, r *Reply) ([]byte, error) {
-	if r == nil {
+	if r == nil || r.Stream != nil {
 		return nil, nil
 	}
 	if r.Raw != nil {

@@ -2,6 +2,7 @@ package vaultapi
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"github.com/jotgate/jotgate/internal/auditstore"
@@ -40,6 +41,12 @@ type Runtime struct {
 	// Rotate adds a data key; KeyInfo tells which is in use. nil: not offered.
 	Rotate  func(ctx context.Context) (seal.KeyInfo, error)
 	KeyInfo func() seal.KeyInfo
+
+	Rekey Rekeyer   // nil: not offered
+	Roots RootMaker // nil: not offered
+	// Snapshot writes a sealed copy of the store; nil: the storage has its own
+	// tools for that.
+	Snapshot func(ctx context.Context, w io.Writer) error
 
 	// Disabled deletes the data of a secrets engine that is gone; may be nil.
 	Disabled func(ctx context.Context, pass gate.Pass, e *mount.Entry) error

@@ -260,10 +260,7 @@ func (d *Door) init(c *Call) error {
 	if err != nil {
 		return err
 	}
-	hexes, b64s := make([]string, len(res.Shares)), make([]string, len(res.Shares))
-	for i, sh := range res.Shares {
-		hexes[i], b64s[i] = hex.EncodeToString(sh), base64.StdEncoding.EncodeToString(sh)
-	}
+	hexes, b64s := encodeShares(res.Shares)
 	return c.sendJSON(http.StatusOK, map[string]any{"keys": hexes, "keys_base64": b64s, "root_token": res.RootToken})
 }
 
