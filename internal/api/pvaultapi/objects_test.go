@@ -104,6 +104,8 @@ func TestBadObjectsNamePropertyAndRuleNotValue(t *testing.T) {
 	w.refused(400, "PV3003", "key-all", "GET", buyers+"objects/not-a-uuid"+why+"&props=email", "")
 	w.refused(400, "PV1012", "key-all", "GET", buyers+"objects"+why, "")
 	w.refused(400, "PV1012", "key-all", "GET", buyers+"objects"+why+"&props=email&options=unsafe", "")
+	w.refused(400, "PV1012", "key-all", "POST", buyers+"objects"+why+"&expiration_secs=0", `{"email":"a@b.c"}`)
+	w.refused(400, "PV1012", "key-all", "GET", buyers+"objects"+why+"&props=email&options=show_builtins", "")
 	w.refused(400, "PV1012", "key-all", "POST", buyers+"objects"+why+"&expiration_secs=-1", `{"email":"a@b.c"}`)
 	w.refused(400, "PV1012", "key-all", "GET", buyers+"objects"+why+"&props=email&page_size=0", "")
 	w.refused(400, "PV1012", "key-all", "GET", buyers+"objects"+why+"&props=email&page_size=1001", "")

@@ -59,8 +59,9 @@ const (
 	del   = "DELETE"
 )
 
-// noTimeout marks rows that are answered from memory: setting a timer would
-// cost more than the answer.
+// noTimeout marks rows that are answered from memory, where setting a timer
+// would cost more than the answer, and changes of a schema, which may have to
+// rewrite every object.
 const noTimeout = -1
 
 func systemRows() []row {

@@ -85,25 +85,17 @@ func detokenize(ctx context.Context, c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return jsonBytes(c.door.o.Objects.Detokenize(ctx, dc, c.filter(), c.query.list("props"),
-		c.query.option("include_metadata") || c.query.option("include_aggregated_data")))
+	show := objects.Metadata{Uses: c.query.option("include_metadata"), Aggregated: c.query.option("include_aggregated_data")}
+	return jsonBytes(c.door.o.Objects.Detokenize(ctx, dc, c.filter(), c.query.list("props"), show))
 }
 
 func updateTokens(ctx context.Context, c *call) (reply, error) {
-	var in struct {
-		Tags   []string       `json:"tags"`
-		Unique []string       `json:"ensure_unique_tenant_tags"`
-		Object *objects.Input `json:"object"`
-		Props  []string       `json:"props"`
-	}
+	var in objects.TokenChange
 	dc, err := c.decodeData(&in)
 	if err != nil {
 		return reply{}, err
 	}
-	if len(in.Unique) > 0 || in.Object != nil || len(in.Props) > 0 {
-		return reply{}, notOffered("Of a token only tags and expiration can be changed; the rest is not implemented.")
-	}
-	return reply{}, c.door.o.Objects.UpdateTokens(ctx, dc, c.filter(), in.Tags, c.expiry())
+	return reply{}, c.door.o.Objects.UpdateTokens(ctx, dc, c.filter(), in, c.expiry())
 }
 
 func deleteTokens(ctx context.Context, c *call) (reply, error) {

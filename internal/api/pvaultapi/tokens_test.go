@@ -74,12 +74,13 @@ func TestTokenTypes(t *testing.T) {
 	for _, bad := range []string{
 		`[]`, `[{"type":"x","object":{"id":"` + id + `"}}]`, `[{"type":"pci"}]`, `[{"type":"pci","object":{}}]`,
 		`[{"type":"pci","object":{"id":"` + id + `","fields":{"email":"a@b.c"}}}]`, `[{"type":"pci","object":{"request_index":0}}]`,
-		`[{"type":"pointer","object":{"fields":{"email":"a@b.c"}}}]`, `[{"type":"deterministic","token_id":"x","object":{"id":"` + id + `"}}]`,
+		`[{"type":"pointer","object":{"fields":{"email":"a@b.c"}}}]`, `[{"type":"pci","token_id":"a b","object":{"id":"` + id + `"}}]`,
 		`[{"type":"pci","object":{"id":"` + id + `"},"tags":["` + strings.Repeat("x", 300) + `"]}]`, `[{"type":"pci","object":{"id":"` + id + `"},"scope":"a\u0000b"}]`,
 	} {
 		w.refused(400, "PV1012", "key-all", "POST", buyers+"tokens"+why, bad)
 	}
-	w.refused(501, "PV2001", "key-all", "POST", buyers+"tokens"+why, req("pci", `,"fptemplate":"primary_account_number"`))
+	w.refused(409, "PV3218", "key-all", "POST", buyers+"tokens"+why, req("deterministic", `,"token_id":"x"`))
+	w.refused(400, "PV1012", "key-all", "POST", buyers+"tokens"+why, req("pci", `,"fptemplate":"primary_account_number"`))
 	w.refused(404, "PV3005", "key-all", "POST", buyers+"tokens"+why, strings.ReplaceAll(req("pci", ""), id, "11111111-1111-4111-8111-111111111111"))
 }
 
@@ -91,6 +92,7 @@ func TestTokenLife(t *testing.T) {
 		t.Error(tok)
 	}
 	w.refused(409, "PV3218", "key-all", "POST", buyers+"tokens"+why, `[{"type":"randomized","object":{"id":"`+id+`"},"token_id":"mine"}]`)
+	w.refused(409, "PV3218", "key-all", "POST", buyers+"tokens"+why+"&transaction_id=tx1", `[{"type":"randomized","object":{"id":"`+id+`"}}]`)
 	if a := w.must("key-all", "GET", buyers+"transaction_id/tx1"+why, ""); !strings.Contains(a.body, `"mine"`) || !strings.Contains(a.body, tok[1]) {
 		t.Error(a.body)
 	}
@@ -236,6 +238,9 @@ func TestEncryptAndDecrypt(t *testing.T) {
 	if a := decrypt(short, ""); a.status != 400 || a.code() != "PV3233" {
 		t.Error(a.body)
 	}
+	if a := w.as("key-all", "POST", buyers+"decrypt/objects"+why+"&options=archived", `[{"encrypted_object":{"ciphertext":"`+random+`"}}]`); a.status != 400 {
+		t.Errorf("a live ciphertext counts as archived: %s", a.body)
+	}
 	if a := w.must("key-all", "POST", buyers+"decrypt/objects"+why+"&options=archived,include_metadata", `[{"encrypted_object":{"ciphertext":"`+short+`"},"props":["email.mask"]}]`); !strings.Contains(a.body, `{"email.mask":"a**********@b.c"}`) || !strings.Contains(a.body, `"tags":["t"]`) {
 		t.Error(a.body)
 	}
@@ -273,4 +278,127 @@ func TestClaimsNarrowCiphertexts(t *testing.T) {
 	gone := encryptOne(w, "key-all", byID(mine))
 	w.must("key-all", "DELETE", buyers+"objects/"+mine+why, "")
 	w.refused(403, "PV1006", alice, "POST", buyers+"decrypt/objects"+why, decrypt(gone))
+}
+
+func TestTagsOfTokens(t *testing.T) {
+	w := withBuyers(t)
+	id := w.add("key-all", `{"email":"a@b.c","_tenant_id":"t1"}`)
+	other := w.add("key-all", `{"email":"b@b.c","_tenant_id":"t1"}`)
+	far := w.add("key-all", `{"email":"c@b.c","_tenant_id":"t2"}`)
+	req := func(id, more string) string {
+		return `[{"type":"pci","object":{"id":"` + id + `"}` + more + `}]`
+	}
+	tok := w.tokenize("key-all", req(id, `,"tags":["one"]`))[0]
+	if again := w.tokenize("key-all", req(id, `,"tags":["two"]`))[0]; again != tok {
+		t.Error("the same value has two tokens")
+	}
+	if got := w.detokenize("key-all", "token_ids="+tok+"&options=include_metadata"); !strings.Contains(got, `"tags":["one","two"]`) || strings.Contains(got, "agg") || !strings.Contains(got, `"effective_tenant_id":"t1"`) {
+		t.Errorf("tags are not appended: %s", got)
+	}
+	if got := w.detokenize("key-all", "token_ids="+tok+"&options=include_metadata,include_aggregated_data"); !strings.Contains(got, `"agg":{"max_effective_expiration_time":null}`) {
+		t.Error(got)
+	}
+	unique := `,"tags":["one"],"ensure_unique_tenant_tags":["one"]`
+	w.tokenize("key-all", req(id, unique))
+	w.refused(409, "PV3218", "key-all", "POST", buyers+"tokens"+why, req(other, unique))
+	w.tokenize("key-all", req(far, unique))
+	w.refused(400, "PV1012", "key-all", "POST", buyers+"tokens"+why, req(id, `,"ensure_unique_tenant_tags":["one"]`))
+	w.must("key-all", "DELETE", buyers+"tokens"+why+"&tags=one&tenant_id=t2", "")
+	w.refused(404, "PV3009", "key-all", "DELETE", buyers+"tokens"+why+"&tags=one&tenant_id=t2", "")
+}
+
+func TestReplacedTokenValues(t *testing.T) {
+	w := withBuyers(t)
+	alice := w.jwt("alice", "all", principal.Narrowing{Property: "user_id", Values: []string{"alice"}})
+	mine := w.add(alice, `{"email":"a@b.c","user_id":"alice"}`)
+	theirs := w.add("key-all", `{"email":"b@b.c","user_id":"bob"}`)
+	pci := w.tokenize("key-all", `[{"type":"pci","object":{"id":"`+mine+`"},"props":["email"]}]`)[0]
+	path := buyers + "tokens" + why + "&token_ids="
+	fields := func(f string) string { return `{"object":{"fields":{` + f + `}},"props":["email"]}` }
+	w.must(alice, "PATCH", path+pci, fields(`"email":"new@b.c","user_id":"alice"`))
+	if got := w.detokenize("key-all", "token_ids="+pci); !strings.Contains(got, "new@b.c") {
+		t.Error(got)
+	}
+	if got := w.tokenize("key-all", `[{"type":"pci","object":{"fields":{"email":"new@b.c"}}}]`)[0]; got != pci {
+		t.Error("the new value has another token")
+	}
+	if got := w.tokenize("key-all", `[{"type":"pci","object":{"fields":{"email":"a@b.c"}}}]`)[0]; got == pci {
+		t.Error("the old value still has the token")
+	}
+	w.refused(409, "PV3218", "key-all", "PATCH", path+pci, fields(`"email":"a@b.c"`))
+	// The token now stands for a use outside alice's claims as well.
+	w.refused(403, "PV1006", alice, "PATCH", path+pci, fields(`"email":"x@b.c","user_id":"alice"`))
+	foreign := w.tokenize("key-all", `[{"type":"randomized","object":{"id":"`+theirs+`"},"props":["email"]}]`)[0]
+	w.refused(403, "PV1006", alice, "PATCH", path+foreign, fields(`"email":"x@b.c","user_id":"alice"`))
+	w.refused(403, "PV1006", alice, "PATCH", path+pci, `{"object":{"id":"`+theirs+`"}}`)
+	pointer := w.tokenize("key-all", `[{"type":"pointer","object":{"id":"`+mine+`"}}]`)[0]
+	w.refused(400, "PV1012", "key-all", "PATCH", path+pointer, fields(`"email":"x@b.c"`))
+	w.refused(400, "PV1012", "key-all", "PATCH", path+foreign+","+pci, fields(`"email":"x@b.c"`))
+	w.refused(404, "PV3009", "key-all", "PATCH", path+"nope", fields(`"email":"x@b.c"`))
+}
+
+func TestTokensThatLookLikeCards(t *testing.T) {
+	w := newWorld(t)
+	w.must("key-all", "POST", "ctl/collections", "buyers DATA (card CC_NUMBER NULL, amex CC_NUMBER NULL);", "Content-Type", "application/pvschema")
+	req := func(kind string) string {
+		return `[{"type":"` + kind + `","object":{"fields":{"card":"4111111111111111"}},"fptemplate":"primary_account_number","fpprops":["card"]}]`
+	}
+	for _, kind := range []string{"randomized", "pci", "pci_oneway", "deterministic"} {
+		tok := w.tokenize("key-all", req(kind))[0]
+		if len(tok) != 16 || tok[:6] != "411111" || tok[12:] != "1111" || tok == "4111111111111111" || !luhn(tok) {
+			t.Errorf("%s: %s is no card number like the original", kind, tok)
+		}
+		if again := w.tokenize("key-all", req(kind))[0]; (again == tok) != (kind != "randomized") {
+			t.Errorf("%s: %s, then %s", kind, tok, again)
+		}
+	}
+	var hash []struct {
+		ID string `json:"token_id"`
+	}
+	w.must("key-all", "POST", buyers+"hash/objects"+why, strings.Replace(req("x"), `"type":"x",`, "", 1)).json(t, &hash)
+	if det := w.tokenize("key-all", req("deterministic"))[0]; hash[0].ID != det {
+		t.Error("a hash differs from the deterministic token")
+	}
+	for _, bad := range []string{
+		`[{"type":"pci","object":{"fields":{"amex":"378282246310005"}},"fptemplate":"primary_account_number"}]`,
+		`[{"type":"pci","object":{"fields":{"card":"4111111111111111"}},"fptemplate":"other"}]`,
+		`[{"type":"pci","object":{"fields":{"card":"4111111111111111"}},"fptemplate":"primary_account_number","token_id":"x"}]`,
+	} {
+		w.refused(400, "PV1012", "key-all", "POST", buyers+"tokens"+why, bad)
+	}
+}
+
+func luhn(s string) bool {
+	sum := 0
+	for i := range s {
+		d := int(s[len(s)-1-i] - '0')
+		if i%2 == 1 {
+			d = d*2/10 + d*2%10
+		}
+		sum += d
+	}
+	return sum%10 == 0
+}
+
+func TestGlobalScopeSharesIDsAndNothingElse(t *testing.T) {
+	w := withBuyers(t)
+	w.must("key-all", "POST", "ctl/collections", strings.Replace(schema, "buyers", "sellers", 1))
+	for _, kind := range []string{"pci", "pci_oneway", "deterministic"} {
+		for scope, same := range map[string]bool{"global:x": true, "default": false} {
+			body := `[{"type":"` + kind + `","scope":"` + scope + `","object":{"fields":{"email":"` + strings.ReplaceAll(kind, "_", "") + `@b.c"}}}]`
+			here := w.tokenize("key-all", body)[0]
+			if kind == "deterministic" {
+				if got := w.must("key-all", "GET", "data/collections/sellers/tokens"+why+"&token_ids="+here, "").body; got != "[]" {
+					t.Errorf("a token of one collection is read in another: %s", got)
+				}
+			}
+			var there []struct {
+				ID string `json:"token_id"`
+			}
+			w.must("key-all", "POST", "data/collections/sellers/tokens"+why, body).json(t, &there)
+			if (here == there[0].ID) != same {
+				t.Errorf("%s in %s: %s and %s", kind, scope, here, there[0].ID)
+			}
+		}
+	}
 }

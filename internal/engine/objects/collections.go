@@ -170,6 +170,9 @@ func (e *Engine) extend(tx storage.ReadTx, def *definition, ps []Property) error
 		return err
 	}
 	for _, p := range ps {
+		if p.IsBuiltin && isBuiltin(p.Name) {
+			continue // every collection has them; they come along when one is copied
+		}
 		base, err := checkProperty(&p, types)
 		if err != nil {
 			return err
@@ -248,7 +251,7 @@ func (e *Engine) addToExisting(tx storage.Tx, c *collection, def *definition, ps
 		return err
 	}
 	for _, p := range ps {
-		if len(items) > 0 && !p.IsNullable {
+		if len(items) > 0 && !p.IsNullable && !p.IsBuiltin {
 			return fault.Newf(fault.Conflict, "The property %s must be nullable, because the collection holds objects.", p.Name).WithDetail("property", clip(p.Name))
 		}
 	}

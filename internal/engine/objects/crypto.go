@@ -80,7 +80,7 @@ func (r *resolver) encrypt(q EncryptRequest, x Expiry) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	ps, err := r.chosen(in.object, q.Props)
+	ps, err := r.chosen(in.object, q.Props, true)
 	if err != nil {
 		return "", err
 	}
@@ -157,7 +157,7 @@ func (r *resolver) reencrypt(q UpdateEncryptedRequest, x Expiry, archived bool) 
 	if err := r.admit(after, o.id); err != nil { // and as it will be
 		return "", err
 	}
-	ps, err := r.chosen(after, q.Props)
+	ps, err := r.chosen(after, q.Props, true)
 	if err != nil {
 		return "", err
 	}
@@ -276,10 +276,14 @@ func (s *sealed) views(c *collection) []*view {
 	return out
 }
 
-// live refuses a ciphertext that has expired, unless archived ones are meant.
+// live refuses a ciphertext that has expired; with archived, one that has not.
 func (s *sealed) live(now time.Time, archived bool) error {
-	if expired := s.expires != 0 && now.UnixMilli() >= s.expires; expired && !archived {
+	expired := s.expires != 0 && now.UnixMilli() >= s.expires
+	switch {
+	case expired && !archived:
 		return fault.New(fault.Invalid, "The encrypted object is archived: it has expired.").WithReason("ciphertext_expired")
+	case archived && !expired:
+		return fault.New(fault.Invalid, "The encrypted object is not archived.").WithDetail("parameter", "options")
 	}
 	return nil
 }
@@ -289,8 +293,8 @@ type HashRequest struct {
 	Object   Input    `json:"object"`
 	Props    []string `json:"props"`
 	Scope    string   `json:"scope"`
-	Template string   `json:"fptemplate"` // not offered
-	FPProps  []string `json:"fpprops"`    // not offered
+	Template string   `json:"fptemplate"`
+	FPProps  []string `json:"fpprops"`
 }
 
 // Hash returns, for each request, the id that a deterministic token of the
@@ -320,9 +324,6 @@ func (e *Engine) Hash(ctx context.Context, call Call, in []HashRequest) ([]strin
 }
 
 func (r *resolver) hash(q HashRequest) (string, error) {
-	if q.Template != "" || len(q.FPProps) > 0 {
-		return "", fault.New(fault.NotImplemented, "Format-preserving hashes are not implemented.")
-	}
 	scope := orDefault(q.Scope)
 	if err := checkLabels(scope, nil); err != nil {
 		return "", err
@@ -331,22 +332,40 @@ func (r *resolver) hash(q HashRequest) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	ps, err := r.chosen(in.object, q.Props)
+	ps, err := r.chosen(in.object, q.Props, false)
 	if err != nil {
 		return "", err
 	}
-	if err := r.call.ask("hash", false, views(ps)...); err != nil {
+	shape, err := r.template(in.object, ps, q.Template, q.FPProps)
+	if err != nil {
 		return "", err
 	}
-	return r.engine.fingerprint(r.c, scope, pick(in.object, ps)).asV4().String(), nil
+	if err := r.call.ask("hash", false, views(shape.asked(ps))...); err != nil {
+		return "", err
+	}
+	return shape.deterministic(r.engine.fingerprint(r.c, "", scope, pick(in.object, ps))), nil
 }
 
+// globalScope begins the scopes in which equal values of properties with equal
+// names have equal tokens in all collections. It concerns their ids only: each
+// collection keeps tokens of its own, under its own policies.
+const globalScope = "global:"
+
 // fingerprint is a keyed hash of values in a scope of a collection.
-func (e *Engine) fingerprint(c *collection, scope string, fs []field) id {
+func (e *Engine) fingerprint(c *collection, kind, scope string, fs []field) id {
+	global := strings.HasPrefix(scope, globalScope)
 	b := append([]byte(nil), c.key[:]...)
-	b = appendBytes(b, []byte(scope))
+	if global {
+		b = make([]byte, len(c.key))
+	}
+	b = appendBytes(appendBytes(b, []byte(kind)), []byte(scope))
 	for _, f := range fs {
-		b = appendBytes(binary.BigEndian.AppendUint16(b, f.num), f.raw)
+		if p := c.byNum[f.num]; global && p != nil {
+			b = appendBytes(b, []byte(p.Name))
+		} else {
+			b = binary.BigEndian.AppendUint16(b, f.num)
+		}
+		b = appendBytes(b, f.raw)
 	}
 	return id(e.o.Keyring.HMAC("objects/fingerprint", b)[:16])
 }

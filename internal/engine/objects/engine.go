@@ -105,6 +105,7 @@ func (e *Engine) collection(tx storage.ReadTx, name string) (*collection, error)
 	}
 	stamp, err := tx.Get(versionKey(name))
 	if errors.Is(err, storage.ErrNotFound) {
+		e.compiled.Delete(name)
 		return nil, noCollection(name)
 	}
 	if err != nil {

@@ -182,8 +182,9 @@ func (r *resolver) admit(o *object, from id) error {
 }
 
 // chosen returns the properties that a request names, or all that the object
-// has a value for. Transformations are refused.
-func (r *resolver) chosen(o *object, names []string) ([]*property, error) {
+// has a value for. Transformations are refused, and so are properties without a
+// value unless these are to be left out.
+func (r *resolver) chosen(o *object, names []string, leaveOut bool) ([]*property, error) {
 	var out []*property
 	if len(names) == 0 {
 		for _, p := range r.c.user {
@@ -201,6 +202,9 @@ func (r *resolver) chosen(o *object, names []string) ([]*property, error) {
 			return nil, badValue(name, "cannot be used here")
 		}
 		if o.raw(v.prop) == nil {
+			if leaveOut {
+				continue
+			}
 			return nil, badValue(name, "has no value")
 		}
 		if !slices.Contains(out, v.prop) {

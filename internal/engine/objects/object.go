@@ -80,6 +80,9 @@ func (e *Engine) add(ctx context.Context, call Call, in []Fields, x Expiry) ([]s
 	if err := e.checkBulk(len(in), x); err != nil {
 		return nil, nil, err
 	}
+	if x.Given && !x.Never && x.Secs == 0 {
+		return nil, nil, fault.New(fault.Invalid, "The expiration of a new object must be at least one second from now.").WithDetail("parameter", "expiration_secs")
+	}
 	ids := make([]string, len(in))
 	var fails []Failure
 	err := e.update(ctx, call.Collection, func(tx storage.Tx, c *collection) error {

@@ -84,8 +84,8 @@ func TestNoMethodWithoutItsPass(t *testing.T) {
 			_, err := e.Tokenize(ctx, c, []TokenizeRequest{{}}, "", Expiry{})
 			return err
 		},
-		"detokenize":            func(_ gate.Pass, c Call) error { _, err := e.Detokenize(ctx, c, f, nil, false); return err },
-		"update-tokens":         func(_ gate.Pass, c Call) error { return e.UpdateTokens(ctx, c, f, nil, Expiry{}) },
+		"detokenize":            func(_ gate.Pass, c Call) error { _, err := e.Detokenize(ctx, c, f, nil, Metadata{}); return err },
+		"update-tokens":         func(_ gate.Pass, c Call) error { return e.UpdateTokens(ctx, c, f, TokenChange{}, Expiry{}) },
 		"delete-tokens":         func(_ gate.Pass, c Call) error { return e.DeleteTokens(ctx, c, f) },
 		"rotate-tokens":         func(_ gate.Pass, c Call) error { _, err := e.RotateTokens(ctx, c, []string{"t"}); return err },
 		"search-tokens":         func(_ gate.Pass, c Call) error { _, err := e.SearchTokens(ctx, c, f); return err },

@@ -21,6 +21,8 @@ type Projection struct {
 // shown resolves a projection.
 func (c *collection) shown(p Projection) ([]*view, error) {
 	switch {
+	case p.Builtins && !p.Unsafe:
+		return nil, fault.New(fault.Invalid, "The option show_builtins needs the option unsafe; otherwise name the properties in the parameter props.").WithDetail("parameter", "options")
 	case p.Unsafe && len(p.Props) > 0:
 		return nil, fault.New(fault.Invalid, "The parameters props and options=unsafe exclude each other.").WithDetail("parameter", "props")
 	case p.Unsafe:

@@ -77,6 +77,10 @@ func builtinProperties(created time.Time) []Property {
 	}
 }
 
+func isBuiltin(name string) bool {
+	return slices.ContainsFunc(builtinProperties(time.Time{}), func(p Property) bool { return p.Name == name })
+}
+
 // definition is how a collection is stored.
 type definition struct {
 	ID       uint64    `json:"id"`

@@ -3,6 +3,7 @@ package objects
 import (
 	"context"
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -27,6 +28,7 @@ const (
 //	obj/to/<collection><object><token hash>        tokens of an object
 //	obj/tt/<collection><tag hash><token hash>      tokens with a tag
 //	obj/tx/<collection><transaction hash>          tokens of a transaction
+//	obj/gv/<value hash>                            token id of a pci value in a global scope
 
 // token is a stored data token.
 type token struct {
@@ -56,11 +58,14 @@ type ref struct {
 	Owner []value `json:"owner,omitempty"`
 }
 
-// maxRefs bounds the uses of one token, maxTokenID the length of its id.
+// maxRefs bounds the uses of one token, maxUseTags the tags of a use that grows
+// with every call.
 const (
 	maxRefs    = 1000
-	maxTokenID = 256
+	maxUseTags = 100
 )
+
+var tokenIDPattern = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,128}$`)
 
 func toValues(fs []field) []value {
 	out := make([]value, len(fs))
@@ -116,7 +121,7 @@ func (e *Engine) tokenIndex(c *collection, t *token) [][]byte {
 // pciKey finds the token of a value. One-way tokens keep a hash of their
 // values instead of them.
 func (e *Engine) pciKey(c *collection, kind, scope string, fs []field) []byte {
-	h := e.fingerprint(c, kind+"\x00"+scope, fs)
+	h := e.fingerprint(c, kind, scope, fs)
 	if kind == PCIOneWay && len(fs) == 1 && fs[0].num == 0 {
 		h = id(fs[0].raw)
 	}
@@ -198,10 +203,10 @@ type TokenizeRequest struct {
 	TokenID     string   `json:"token_id"`
 	Scope       string   `json:"scope"` // "" = default
 	Tags        []string `json:"tags"`
-	UniqueTags  []string `json:"ensure_unique_tenant_tags"` // not offered
+	UniqueTags  []string `json:"ensure_unique_tenant_tags"`
 	StoreObject bool     `json:"store_object"`
-	Template    string   `json:"fptemplate"` // not offered
-	FPProps     []string `json:"fpprops"`    // not offered
+	Template    string   `json:"fptemplate"` // "primary_account_number" or ""
+	FPProps     []string `json:"fpprops"`    // properties that the template uses
 }
 
 // TokenValue is a token that Tokenize made or found.
@@ -214,19 +219,18 @@ func (q *TokenizeRequest) check() error {
 	switch {
 	case !slices.Contains([]string{PCI, PCIOneWay, Pointer, Randomized, Deterministic}, q.Type):
 		return fault.New(fault.Invalid, "The type of a token must be one of pci, pci_oneway, pointer, randomized, deterministic.").WithDetail("field", "type")
-	case len(q.UniqueTags) > 0 || q.Template != "" || len(q.FPProps) > 0:
-		return fault.New(fault.NotImplemented, "Format-preserving tokens and ensure_unique_tenant_tags are not implemented.")
-	case len(q.TokenID) > maxTokenID || strings.ContainsAny(q.TokenID, ",\x00"):
-		return fault.Newf(fault.Invalid, "A token id must have at most %d bytes and no comma.", maxTokenID).WithDetail("field", "token_id")
-	case q.TokenID != "" && q.Type == Deterministic:
-		return fault.New(fault.Invalid, "The id of a deterministic token cannot be chosen.").WithDetail("field", "token_id")
+	case q.TokenID != "" && !tokenIDPattern.MatchString(q.TokenID):
+		return fault.New(fault.Invalid, "A token id must have between 1 and 128 letters, digits, hyphens and underscores.").WithDetail("field", "token_id")
+	case q.TokenID != "" && q.Template != "":
+		return fault.New(fault.Invalid, "A token id cannot be chosen together with a template.").WithDetail("field", "token_id")
 	case q.StoreObject && q.Object.Fields == nil:
 		return fault.New(fault.Invalid, "Only an object given by its fields can be stored.").WithDetail("field", "store_object")
-	case strings.HasPrefix(q.Scope, "global:"):
-		return fault.New(fault.NotImplemented, "Scopes that cross collections are not implemented.")
 	}
 	q.Scope = orDefault(q.Scope)
-	return checkLabels(q.Scope, q.Tags)
+	if err := checkLabels(q.Scope, q.Tags); err != nil {
+		return err
+	}
+	return checkUniqueTags(q.Tags, q.UniqueTags)
 }
 
 // maxTransaction bounds a transaction id, in bytes.
@@ -270,18 +274,22 @@ func (r *resolver) tokenize(tx storage.Tx, q *TokenizeRequest, x Expiry) (TokenV
 	if err != nil {
 		return TokenValue{}, err
 	}
-	ps, err := r.chosen(in.object, q.Props)
+	ps, err := r.chosen(in.object, q.Props, false)
 	if err != nil {
 		return TokenValue{}, err
 	}
-	if err := r.call.ask("tokenize", false, views(ps)...); err != nil {
+	shape, err := r.template(in.object, ps, q.Template, q.FPProps)
+	if err != nil {
+		return TokenValue{}, err
+	}
+	if err := r.call.ask("tokenize", false, views(shape.asked(ps))...); err != nil {
 		return TokenValue{}, err
 	}
 	if q.Type == Pointer && !in.stored {
 		return TokenValue{}, fault.New(fault.Invalid, "A pointer token needs a stored object.").WithDetail("field", "object")
 	}
 	fs := pick(in.object, ps)
-	old, t, err := r.tokenFor(tx, q, fs)
+	old, t, err := r.tokenFor(tx, q, fs, shape)
 	if err != nil {
 		return TokenValue{}, err
 	}
@@ -293,6 +301,9 @@ func (r *resolver) tokenize(tx storage.Tx, q *TokenizeRequest, x Expiry) (TokenV
 		r.call.Pass.NoteObject(use.Object)
 	} else {
 		use.Owner = r.owner(in.object)
+	}
+	if err := r.uniqueTags(q.UniqueTags, t.ID, use); err != nil {
+		return TokenValue{}, err
 	}
 	if err := t.use(use); err != nil {
 		return TokenValue{}, err
@@ -329,46 +340,105 @@ func (r *resolver) owner(o *object) []value {
 
 // tokenFor returns the token for values: the one that has them already, where
 // the type says so, or a new one.
-func (r *resolver) tokenFor(tx storage.Tx, q *TokenizeRequest, fs []field) (old, t *token, err error) {
+func (r *resolver) tokenFor(tx storage.Tx, q *TokenizeRequest, fs []field, shape template) (old, t *token, err error) {
 	t = &token{Type: q.Type, Scope: q.Scope, ID: q.TokenID, Values: toValues(fs)}
 	for _, f := range fs {
 		t.Props = append(t.Props, int(f.num))
 	}
 	switch q.Type {
 	case Deterministic:
-		t.ID = r.engine.fingerprint(r.c, q.Scope, fs).asV4().String()
-		old, err = loadToken(tx, r.c, r.engine.tokenHash(r.c, t.ID))
-		return old, copyOr(old, t), err
+		return r.deterministicToken(tx, q, fs, shape, t)
 	case PCI, PCIOneWay:
-		key := r.engine.pciKey(r.c, q.Type, q.Scope, fs)
-		if q.Type == PCIOneWay {
-			t.Values = []value{{0, key[len(key)-16:]}}
-		}
-		h, err := tx.Get(key)
-		if err == nil && len(h) == 16 {
-			old, err = loadToken(tx, r.c, id(h))
-		}
-		if err != nil && !errors.Is(err, storage.ErrNotFound) {
-			return nil, nil, err
-		}
-		if old != nil {
-			if q.TokenID != "" && q.TokenID != old.ID {
-				return nil, nil, fault.New(fault.Conflict, "The value has a token with another id.").WithDetail("field", "token_id")
-			}
-			return old, copyOr(old, t), nil
-		}
+		return r.pciToken(tx, q, fs, shape, t)
 	case Pointer:
 		t.Values = nil
 	}
-	if t.ID == "" {
-		t.ID = newID().String()
-		return nil, t, nil
+	return nil, t, r.giveID(tx, t, shape)
+}
+
+func (r *resolver) deterministicToken(tx storage.Tx, q *TokenizeRequest, fs []field, shape template, t *token) (old, out *token, err error) {
+	t.ID = shape.deterministic(r.engine.fingerprint(r.c, "", q.Scope, fs))
+	if q.TokenID != "" && q.TokenID != t.ID {
+		return nil, nil, fault.New(fault.Conflict, "The id of a deterministic token follows from its values.").WithDetail("field", "token_id")
 	}
-	taken, err := loadToken(tx, r.c, r.engine.tokenHash(r.c, t.ID))
-	if taken != nil {
-		return nil, nil, fault.New(fault.Conflict, "A token with this id exists.").WithDetail("field", "token_id")
+	old, err = loadToken(tx, r.c, r.engine.tokenHash(r.c, t.ID))
+	if old != nil && (old.Type != Deterministic || old.Scope != t.Scope || !sameValues(old.Values, t.Values)) {
+		return nil, nil, errTaken // a short template can give two values one id
 	}
-	return nil, t, err
+	return old, copyOr(old, t), err
+}
+
+var errTaken = fault.New(fault.Conflict, "A token with this id exists.").WithDetail("field", "token_id")
+
+// pciToken finds the token of equal values, in this collection or, in a global
+// scope, in any.
+func (r *resolver) pciToken(tx storage.Tx, q *TokenizeRequest, fs []field, shape template, t *token) (old, out *token, err error) {
+	key := r.engine.pciKey(r.c, q.Type, q.Scope, fs)
+	if q.Type == PCIOneWay {
+		t.Values = []value{{0, key[len(key)-16:]}}
+	}
+	if old, err = r.byValue(tx, key); err != nil {
+		return nil, nil, err
+	}
+	known := ""
+	global := strings.HasPrefix(q.Scope, globalScope)
+	everywhere := append([]byte("obj/gv/"), key[len(key)-16:]...)
+	switch {
+	case old != nil:
+		known = old.ID
+	case global:
+		b, err := tx.Get(everywhere)
+		if err != nil && !errors.Is(err, storage.ErrNotFound) {
+			return nil, nil, err
+		}
+		known = string(b)
+	}
+	if known != "" && q.TokenID != "" && q.TokenID != known {
+		return nil, nil, fault.New(fault.Conflict, "The value has a token with another id.").WithDetail("field", "token_id")
+	}
+	if old != nil {
+		return old, copyOr(old, t), nil
+	}
+	if known != "" {
+		t.ID = known
+	}
+	if err := r.giveID(tx, t, shape); err != nil || !global {
+		return nil, t, err
+	}
+	return nil, t, tx.Put(everywhere, []byte(t.ID), time.Time{})
+}
+
+// byValue returns the token that a value index names, or nil.
+func (r *resolver) byValue(tx storage.ReadTx, key []byte) (*token, error) {
+	h, err := tx.Get(key)
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(h) != 16 {
+		return nil, errRecord
+	}
+	return loadToken(tx, r.c, id(h))
+}
+
+// giveID makes up the id of a new token, or checks that the chosen one is free.
+func (r *resolver) giveID(tx storage.ReadTx, t *token, shape template) error {
+	chosen := t.ID != ""
+	for range 20 {
+		if !chosen {
+			t.ID = shape.random()
+		}
+		taken, err := loadToken(tx, r.c, r.engine.tokenHash(r.c, t.ID))
+		if err != nil || taken == nil {
+			return err
+		}
+		if chosen {
+			return errTaken
+		}
+	}
+	return fault.New(fault.Conflict, "There are no more free ids for this card number.").WithDetail("field", "fptemplate")
 }
 
 func copyOr(old, fresh *token) *token {
@@ -389,6 +459,10 @@ func (t *token) use(n ref) error {
 	for i, r := range t.Refs {
 		if r.Object == n.Object && (n.Object != "" || sameValues(r.Owner, n.Owner) && r.Tenant == n.Tenant) {
 			n.Created = r.Created
+			n.Tags = addTags(r.Tags, n.Tags)
+			if len(n.Tags) > maxUseTags {
+				return fault.Newf(fault.Conflict, "A token can have at most %d tags.", maxUseTags)
+			}
 			t.Refs[i] = n
 			return nil
 		}
@@ -413,13 +487,14 @@ func (e *Engine) noteTransaction(tx storage.Tx, c *collection, name string, made
 	if err != nil {
 		return err
 	}
+	if ids != nil {
+		return fault.New(fault.Conflict, "The transaction id was used before.").WithDetail("parameter", "transaction_id")
+	}
+	ids = []string{}
 	for _, t := range made {
 		if !slices.Contains(ids, t.TokenID) {
 			ids = append(ids, t.TokenID)
 		}
-	}
-	if len(ids) > 10*maxRefs {
-		return fault.New(fault.Conflict, "The transaction has too many tokens.")
 	}
 	b, err := json.Marshal(ids)
 	if err != nil {

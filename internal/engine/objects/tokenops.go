@@ -220,7 +220,7 @@ func (s *selector) any(t *token) (bool, error) {
 
 // Detokenize returns the values behind tokens as a JSON array; no match is an
 // empty one.
-func (e *Engine) Detokenize(ctx context.Context, call Call, f TokenFilter, props []string, metadata bool) ([]byte, error) {
+func (e *Engine) Detokenize(ctx context.Context, call Call, f TokenFilter, props []string, show Metadata) ([]byte, error) {
 	if err := call.check("detokenize", "/tokens"); err != nil {
 		return nil, err
 	}
@@ -240,7 +240,7 @@ func (e *Engine) Detokenize(ctx context.Context, call Call, f TokenFilter, props
 				return fault.New(fault.Invalid, "A one-way token cannot be turned back.").WithDetail("type", PCIOneWay)
 			}
 			for _, o := range s.show(t) {
-				if out, err = s.render(out, t, o, props, metadata); err != nil {
+				if out, err = s.render(out, t, o, props, show); err != nil {
 					return err
 				}
 			}
@@ -270,7 +270,7 @@ func (s *selector) show(f found) []*object {
 	return out
 }
 
-func (s *selector) render(b []byte, f found, o *object, props []string, metadata bool) ([]byte, error) {
+func (s *selector) render(b []byte, f found, o *object, props []string, show Metadata) ([]byte, error) {
 	vs, err := s.shownOf(f.token, props)
 	if err != nil {
 		return b, err
@@ -285,8 +285,8 @@ func (s *selector) render(b []byte, f found, o *object, props []string, metadata
 	}
 	b = append(append(b, `{"token_id":`...), quoted(f.token.ID)...)
 	b = o.render(append(b, `,"fields":`...), vs, s.tx.Now())
-	if metadata {
-		b = s.metadata(append(b, `,"metadata":`...), f)
+	if show.Uses {
+		b = s.metadata(append(b, `,"metadata":`...), f, show.Aggregated)
 	}
 	return append(b, '}'), nil
 }
@@ -315,9 +315,15 @@ func (s *selector) shownOf(t *token, props []string) ([]*view, error) {
 	return vs, nil
 }
 
+// Metadata says what to show of tokens beside their values.
+type Metadata struct {
+	Uses       bool // type, scope and uses
+	Aggregated bool // with Uses: the last end of all uses
+}
+
 // metadata appends the reference's TokenMetadata with the uses that the caller
 // may see.
-func (s *selector) metadata(b []byte, f found) []byte {
+func (s *selector) metadata(b []byte, f found, aggregated bool) []byte {
 	var latest int64
 	forever := false
 	uses := []byte{'['}
@@ -350,8 +356,11 @@ func (s *selector) metadata(b []byte, f found) []byte {
 	b = append(append(b, `{"token_id":`...), quoted(f.token.ID)...)
 	b = append(append(b, `,"type":`...), quoted(f.token.Type)...)
 	b = append(append(b, `,"scope":`...), quoted(f.token.Scope)...)
-	b = append(append(b, `,"agg":{"max_effective_expiration_time":`...), quotedEnd(latest)...)
-	b = append(append(b, `},"tokens":`...), uses...)
+	if aggregated {
+		b = append(append(b, `,"agg":{"max_effective_expiration_time":`...), quotedEnd(latest)...)
+		b = append(b, '}')
+	}
+	b = append(append(b, `,"tokens":`...), uses...)
 	return append(b, '}')
 }
 
@@ -386,7 +395,7 @@ func (e *Engine) SearchTokens(ctx context.Context, call Call, f TokenFilter) ([]
 			if i > 0 {
 				out = append(out, ',')
 			}
-			out = s.metadata(out, t)
+			out = s.metadata(out, t, true)
 		}
 		out = append(out, ']')
 		return nil
@@ -433,30 +442,132 @@ func (e *Engine) editTokens(ctx context.Context, call Call, op gate.Operation, f
 	})
 }
 
-// UpdateTokens changes tags and end of the uses that the filter names. nil tags
-// stay as they are.
-func (e *Engine) UpdateTokens(ctx context.Context, call Call, f TokenFilter, tags []string, x Expiry) error {
-	if err := call.check("update-tokens", "/tokens"); err != nil {
-		return err
-	}
+// TokenChange is an update of tokens; what it does not give stays.
+type TokenChange struct {
+	Tags       []string `json:"tags"` // replace the tags; nil = stay
+	UniqueTags []string `json:"ensure_unique_tenant_tags"`
+	Object     *Input   `json:"object"` // replaces the values
+	Props      []string `json:"props"`
+}
+
+func (ch *TokenChange) check(x Expiry) error {
 	if err := x.check(); err != nil {
 		return err
 	}
-	if err := checkLabels(defaultScope, tags); err != nil {
+	if len(ch.Props) > 0 && ch.Object == nil {
+		return fault.New(fault.Invalid, "Properties can be named only together with an object.").WithDetail("field", "props")
+	}
+	if err := checkLabels(defaultScope, ch.Tags); err != nil {
 		return err
+	}
+	return checkUniqueTags(ch.Tags, ch.UniqueTags)
+}
+
+// UpdateTokens changes the uses that the filter names: their tags and their
+// end, or the values of their one token.
+func (e *Engine) UpdateTokens(ctx context.Context, call Call, f TokenFilter, ch TokenChange, x Expiry) error {
+	if err := call.check("update-tokens", "/tokens"); err != nil {
+		return err
+	}
+	if err := ch.check(x); err != nil {
+		return err
+	}
+	if ch.Object != nil {
+		return e.update(ctx, call.Collection, func(tx storage.Tx, c *collection) error {
+			s, err := e.selector(call, tx, c, f)
+			if err != nil {
+				return err
+			}
+			return s.replace(tx, ch, x)
+		})
 	}
 	return e.editTokens(ctx, call, "write", f, func(tx storage.Tx, s *selector, t found) error {
 		n := t.token.clone()
-		for _, i := range t.refs {
-			if tags != nil {
-				n.Refs[i].Tags = tags
-			}
-			if x.Given {
-				n.Refs[i].Expires = x.at(tx.Now())
-			}
+		if err := s.change(tx, n, t.refs, ch, x); err != nil {
+			return err
 		}
 		return e.saveToken(tx, s.c, t.token, n)
 	})
+}
+
+// change gives uses of a token new tags and a new end.
+func (s *selector) change(tx storage.Tx, t *token, refs []int, ch TokenChange, x Expiry) error {
+	for _, i := range refs {
+		if ch.Tags != nil {
+			t.Refs[i].Tags = ch.Tags
+		}
+		if x.Given {
+			t.Refs[i].Expires = x.at(tx.Now())
+		}
+		if err := s.uniqueTags(ch.UniqueTags, t.ID, t.Refs[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// replace gives the one token that the filter names new values. The caller must
+// be able to touch all of its uses, because they share the values.
+func (s *selector) replace(tx storage.Tx, ch TokenChange, x Expiry) error {
+	in, err := s.next(*ch.Object)
+	if err != nil {
+		return err
+	}
+	ps, err := s.chosen(in.object, ch.Props, false)
+	if err != nil {
+		return err
+	}
+	if err := s.call.ask("tokenize", false, views(ps)...); err != nil {
+		return err
+	}
+	list, err := s.find()
+	switch {
+	case err != nil:
+		return err
+	case len(list) == 0:
+		return noToken("token_missing")
+	case len(list) > 1:
+		return fault.New(fault.Invalid, "The values of one token can be replaced at a time.").WithDetail("field", "object")
+	}
+	t := list[0].token
+	if len(s.access.bounds) > 0 && len(list[0].refs) < len(t.Refs) {
+		return refuse(policy.Check{Name: "narrowing", Expected: s.access.expected(), Note: "the data token is also used outside the caller's restriction"})
+	}
+	n := t.clone()
+	n.Props, n.Values = nil, toValues(pick(in.object, ps))
+	for _, p := range ps {
+		n.Props = append(n.Props, int(p.num))
+	}
+	if err := s.revalue(tx, n, pick(in.object, ps)); err != nil {
+		return err
+	}
+	if err := s.change(tx, n, list[0].refs, ch, x); err != nil {
+		return err
+	}
+	return s.engine.saveToken(tx, s.c, t, n)
+}
+
+// revalue checks that a token may stand for the new values.
+func (s *selector) revalue(tx storage.Tx, t *token, fs []field) error {
+	switch t.Type {
+	case Randomized:
+		return nil
+	case PCI, PCIOneWay:
+	default:
+		return fault.New(fault.Invalid, "Only the values of pci, pci_oneway and randomized tokens can be replaced.").WithDetail("type", t.Type)
+	}
+	key := s.engine.pciKey(s.c, t.Type, t.Scope, fs)
+	other, err := s.byValue(tx, key)
+	if err != nil {
+		return err
+	}
+	if other != nil && other.ID != t.ID {
+		return fault.New(fault.Conflict, "Another token stands for these values.").WithDetail("field", "object")
+	}
+	if t.Type == PCIOneWay {
+		t.Values = []value{{0, key[len(key)-16:]}}
+	}
+	return nil
 }
 
 // DeleteTokens removes the uses that the filter names; a token without uses is
