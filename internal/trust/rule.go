@@ -24,6 +24,10 @@ type Grant struct {
 	Expires time.Time
 }
 
+// CheckSignature is the name of the check that the token is genuine, which
+// those add who verify it.
+const CheckSignature = checkSignature
+
 // Names of the checks, in the order in which they appear.
 const (
 	checkSignature  = "signature"

@@ -82,6 +82,12 @@ var jwtLoginFields = []Field{
 	{Name: "distributed_claim_access_token", Help: "Accepted and not used."},
 }
 
+var jwtExplainFields = []Field{
+	{Name: "role", Type: LowerString, Help: "The role to explain; left out: all roles."},
+	{Name: "jwt", Help: "The signed JWT to judge."},
+	{Name: "remote_address", Help: "Judge as if the login came from this address."},
+}
+
 var jwtListFields = []Field{
 	{Name: "after", Help: "List names after this one."},
 	{Name: "limit", Type: Int, Help: "How many names to list; 0 = all."},
@@ -103,6 +109,8 @@ var jwtRows = []Row{
 		Handler: Action{Do: jwtPatchRole, Fields: jwtRoleFields}},
 	{Verbs: []string{Delete}, Pattern: "role/{name}", Auth: route.Authenticated, Action: "jwt-delete-role", Help: "Delete a role.",
 		Handler: Action{Do: jwtDeleteRole}},
+	{Verbs: []string{Update}, Pattern: "explain", Auth: route.Authenticated, Action: "jwt-explain", Body: SmallBody, Help: "Tell what a login would come to, with every check, and do nothing.",
+		Handler: Action{Do: jwtExplain, Fields: jwtExplainFields}},
 	{Verbs: []string{Update}, Pattern: "login", Auth: route.Public, Action: "jwt-login", Body: SmallBody, Help: "Exchange a JWT for a client token.",
 		Handler: Action{Do: jwtLogin, Fields: jwtLoginFields}},
 }
