@@ -2,6 +2,7 @@ package quota
 
 import (
 	"math"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -9,15 +10,29 @@ import (
 // maxAddresses bounds what one rule remembers.
 const maxAddresses = 50_000
 
-// crowd is the one count that addresses share when there are too many.
-const crowd = "\x00crowd"
+// crowd is the one count that addresses share when there are too many. Callers
+// whose address is not known are part of it.
+var crowd netip.Addr
+
+// client is what is counted for an address: the address itself, or the 64 bits
+// of IPv6 that one subscriber has all addresses of.
+func client(a netip.Addr) netip.Addr {
+	if a = a.Unmap(); a.Is4() || !a.IsValid() {
+		return a
+	}
+	p, err := a.WithZone("").Prefix(64)
+	if err != nil {
+		return crowd
+	}
+	return p.Addr()
+}
 
 // counts are the token buckets of one rule, by client address.
 type counts struct {
 	mu  sync.Mutex
-	m   map[string]*bucket
-	old map[string]*bucket // those of the turn before; quiet ones end here
-	at  time.Time          // when the turn began
+	m   map[netip.Addr]*bucket
+	old map[netip.Addr]*bucket // those of the turn before; quiet ones end here
+	at  time.Time              // when the turn began
 }
 
 // bucket is what an address may still ask for.
@@ -28,7 +43,7 @@ type bucket struct {
 }
 
 // take counts one request.
-func (c *counted) take(addr string, now time.Time) Verdict {
+func (c *counted) take(addr netip.Addr, now time.Time) Verdict {
 	c.counts.mu.Lock()
 	defer c.counts.mu.Unlock()
 	b := c.bucket(addr, now)
@@ -60,10 +75,10 @@ func (c *counted) take(addr string, now time.Time) Verdict {
 func (c *counted) capacity() float64 { return math.Max(1, math.Floor(c.Rate)) }
 
 // bucket returns the count of an address. The lock is held.
-func (c *counted) bucket(addr string, now time.Time) *bucket {
+func (c *counted) bucket(addr netip.Addr, now time.Time) *bucket {
 	n := &c.counts
 	if turn := time.Duration(max(c.Interval, c.Block, 1)) * time.Second; n.m == nil || now.Sub(n.at) >= turn || now.Before(n.at) {
-		n.old, n.m, n.at = n.m, make(map[string]*bucket), now
+		n.old, n.m, n.at = n.m, make(map[netip.Addr]*bucket), now
 	}
 	if b := n.m[addr]; b != nil {
 		return b

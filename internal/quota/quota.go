@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -190,9 +191,9 @@ type Verdict struct {
 	Headers   bool          // the answer shall say so
 }
 
-// Allow counts one request of a client address to a path. addr may be any text
-// that stands for the client.
-func (s *Store) Allow(path, addr string) Verdict {
+// Allow counts one request of a client to a path. Addresses of one IPv6 /64 are
+// one client.
+func (s *Store) Allow(path string, addr netip.Addr) Verdict {
 	n := s.snap.Load()
 	if len(n.rules) == 0 {
 		return Verdict{OK: true}
@@ -201,7 +202,7 @@ func (s *Store) Allow(path, addr string) Verdict {
 	if c == nil || n.exempt(path) {
 		return Verdict{OK: true}
 	}
-	v := c.take(addr, s.now())
+	v := c.take(client(addr), s.now())
 	v.Headers = n.config.Headers
 	return v
 }

@@ -2,8 +2,9 @@ package quota
 
 import (
 	"context"
-	"fmt"
 	"math"
+	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -40,10 +41,19 @@ func (s *Store) put(t *testing.T, r Rule) {
 	}
 }
 
+// at returns an address for a letter or a number.
+func at(name string) netip.Addr {
+	n, err := strconv.Atoi(name)
+	if err != nil {
+		n = 1<<24 + int(name[0])
+	}
+	return netip.AddrFrom4([4]byte{byte(10 + n>>24), byte(n >> 16), byte(n >> 8), byte(n)})
+}
+
 // passed counts how many of n requests pass.
 func (s *Store) passed(path, addr string, n int) (ok int) {
 	for range n {
-		if s.Allow(path, addr).OK {
+		if s.Allow(path, at(addr)).OK {
 			ok++
 		}
 	}
@@ -65,7 +75,7 @@ func TestEachAddressHasItsOwnCount(t *testing.T) {
 			t.Errorf("%d pass of %s, want 5", got, addr)
 		}
 	}
-	v := s.Allow("x", "a")
+	v := s.Allow("x", at("a"))
 	if v.OK || v.Limit != 5 || v.Remaining != 0 || v.Wait <= 0 || v.Wait > 2*time.Second {
 		t.Errorf("verdict %+v", v)
 	}
@@ -96,7 +106,7 @@ func TestTheMostSpecificRuleCounts(t *testing.T) {
 	if s.passed("auth/jwt/login", "a", 10) != 10 || s.passed("free/x", "a", 500) != 500 {
 		t.Error("exempt paths are counted")
 	}
-	if v := s.Allow("auth/jwt/config", "b"); !v.Headers {
+	if v := s.Allow("auth/jwt/config", at("b")); !v.Headers {
 		t.Error("headers are not asked for")
 	}
 }
@@ -106,11 +116,11 @@ func TestBlockedAddressesWait(t *testing.T) {
 	s.put(t, Rule{Name: "g", Rate: 1, Block: 60})
 	s.passed("x", "a", 2)
 	c.t = c.t.Add(59 * time.Second)
-	if v := s.Allow("x", "a"); v.OK || v.Wait != time.Second {
+	if v := s.Allow("x", at("a")); v.OK || v.Wait != time.Second {
 		t.Errorf("verdict %+v one second before the end of the block", v)
 	}
 	c.t = c.t.Add(2 * time.Second)
-	if !s.Allow("x", "a").OK {
+	if !s.Allow("x", at("a")).OK {
 		t.Error("still blocked after the end")
 	}
 }
@@ -139,21 +149,21 @@ func TestMemoryIsBounded(t *testing.T) {
 	s, c, _ := open(t)
 	s.put(t, Rule{Name: "g", Rate: 1, Interval: 60})
 	for i := range maxAddresses + 10 {
-		s.Allow("x", fmt.Sprint(i))
+		s.Allow("x", at(strconv.Itoa(i)))
 	}
 	n := &s.snap.Load().rules["g"].counts
 	if len(n.m) > maxAddresses+1 {
 		t.Errorf("%d addresses are remembered", len(n.m))
 	}
-	if s.Allow("x", "newcomer").OK {
+	if s.Allow("x", netip.MustParseAddr("192.0.2.1")).OK {
 		t.Error("a newcomer in the crowd has a count of its own")
 	}
-	if s.Allow("x", "0").OK {
+	if s.Allow("x", at("0")).OK {
 		t.Error("an address that was counted before the crowd came starts over")
 	}
 	for range 2 {
 		c.t = c.t.Add(61 * time.Second)
-		s.Allow("x", "later")
+		s.Allow("x", at("l"))
 	}
 	if len(n.m)+len(n.old) > 2 {
 		t.Errorf("%d quiet addresses are remembered", len(n.m)+len(n.old))
@@ -167,7 +177,7 @@ func TestCountsOutliveAReload(t *testing.T) {
 	if err := s.Reload(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if s.Allow("x", "a").OK {
+	if s.Allow("x", at("a")).OK {
 		t.Error("a reload starts the counts over")
 	}
 	other, err := Open(context.Background(), st, Options{})
@@ -177,5 +187,21 @@ func TestCountsOutliveAReload(t *testing.T) {
 	defer other.Close()
 	if r, ok := other.Get("g"); !ok || r.Rate != 3 || r.Interval != 60 {
 		t.Errorf("another node reads %+v", r)
+	}
+}
+
+func TestASubscriberIsOneClient(t *testing.T) {
+	s, _, _ := open(t)
+	s.put(t, Rule{Name: "g", Rate: 2, Interval: 60})
+	for addr, want := range map[string]bool{"2001:db8::1": true, "2001:db8::2": true} {
+		if got := s.Allow("x", netip.MustParseAddr(addr)).OK; got != want {
+			t.Errorf("%s passes: %v", addr, got)
+		}
+	}
+	if s.Allow("x", netip.MustParseAddr("2001:db8::ffff:0:0:3")).OK {
+		t.Error("another address of the same /64 has a count of its own")
+	}
+	if !s.Allow("x", netip.MustParseAddr("2001:db8:0:1::1")).OK || !s.Allow("x", netip.MustParseAddr("::ffff:192.0.2.1")).OK {
+		t.Error("another subscriber has no count of its own")
 	}
 }

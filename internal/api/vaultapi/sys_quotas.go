@@ -161,7 +161,7 @@ func (c *Call) withinRate(path string) error {
 	if q == nil {
 		return nil
 	}
-	v := q.Allow(trimSlash(path), c.Request.Remote.Addr().Unmap().String())
+	v := q.Allow(trimSlash(path), c.Request.Remote.Addr())
 	if v.Headers && v.Limit > 0 {
 		h := c.w.Header()
 		h.Set("X-Ratelimit-Limit", strconv.FormatInt(v.Limit, 10))
