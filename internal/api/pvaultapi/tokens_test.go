@@ -402,3 +402,33 @@ func TestGlobalScopeSharesIDsAndNothingElse(t *testing.T) {
 		}
 	}
 }
+
+func TestTokensEndWithTheirObject(t *testing.T) {
+	w := withBuyers(t)
+	id := w.add("key-all", `{"email":"a@b.c","_tenant_id":"t1"}`)
+	tok := w.tokenize("key-all", `[{"type":"randomized","object":{"id":"`+id+`"}}]`)[0]
+	patch := func(query, body string) { w.must("key-all", "PATCH", buyers+"objects/"+id+why+query, body) }
+	patch("", `{"_tenant_id":"t2"}`)
+	if got := w.detokenize("key-all", "token_ids="+tok+"&options=include_metadata"); !strings.Contains(got, `"effective_tenant_id":"t2"`) {
+		t.Errorf("the token does not follow its object: %s", got)
+	}
+	patch("&expiration_secs=60", `{}`)
+	w.clock.advance(time.Minute)
+	if got := w.detokenize("key-all", "token_ids="+tok); got != "[]" {
+		t.Errorf("the token outlives its object: %s", got)
+	}
+	if got := w.detokenize("key-all", "token_ids="+tok+"&options=archived"); !strings.Contains(got, "a@b.c") {
+		t.Error(got)
+	}
+	patch("&options=archived&expiration_secs=", `{}`)
+	if got := w.detokenize("key-all", "token_ids="+tok); !strings.Contains(got, "a@b.c") {
+		t.Error(got)
+	}
+	patch("&expiration_secs=0", `{}`)
+	w.clock.advance(31 * 24 * time.Hour)
+	for _, options := range []string{"", "&options=archived"} {
+		if got := w.detokenize("key-all", "token_ids="+tok+options); got != "[]" {
+			t.Errorf("the token is kept longer than its object: %s", got)
+		}
+	}
+}

@@ -450,10 +450,7 @@ func (w *writer) change(ch Change) error {
 	if err := w.engine.store(w.tx, w.c, old, o); err != nil {
 		return err
 	}
-	if o.end() != old.end() || o.tenant != old.tenant {
-		return w.engine.pushDown(w.tx, w.c, o, o.end(), 0)
-	}
-	return nil
+	return w.engine.handDown(w.tx, w.c, old, o, 0)
 }
 
 // mayExpire asks the policies about an update that names no property: it ends
@@ -575,7 +572,19 @@ func (e *Engine) pushOne(tx storage.Tx, oc *collection, key id, tenant string, e
 	if err := e.store(tx, oc, old, o); err != nil {
 		return err
 	}
-	return e.pushDown(tx, oc, o, o.end(), depth+1)
+	return e.handDown(tx, oc, old, o, depth+1)
+}
+
+// handDown lets tokens and owned objects follow an object whose end of life or
+// tenant has changed.
+func (e *Engine) handDown(tx storage.Tx, c *collection, old, o *object, depth int) error {
+	if o.end() == old.end() && o.tenant == old.tenant {
+		return nil
+	}
+	if err := e.follow(tx, c, o); err != nil {
+		return err
+	}
+	return e.pushDown(tx, c, o, o.end(), depth)
 }
 
 func (e *Engine) collectionsByKey(tx storage.ReadTx) (map[string]*collection, error) {

@@ -48,11 +48,13 @@ type value struct {
 
 // ref is one use of a token.
 type ref struct {
-	Created int64    `json:"created"`
-	Expires int64    `json:"expires,omitzero"`
-	Object  string   `json:"object,omitzero"` // id, "" if made of given values
-	Tenant  string   `json:"tenant,omitzero"`
-	Tags    []string `json:"tags,omitempty"`
+	Created int64  `json:"created"`
+	Expires int64  `json:"expires,omitzero"`
+	Object  string `json:"object,omitzero"` // id, "" if made of given values
+	// ObjectEnd is when the object is archived; 0 means never.
+	ObjectEnd int64    `json:"object_end,omitzero"`
+	Tenant    string   `json:"tenant,omitzero"`
+	Tags      []string `json:"tags,omitempty"`
 	// Owner holds the values by which the caller's claims admitted the object
 	// when the token was made of values that are stored nowhere else.
 	Owner []value `json:"owner,omitempty"`
@@ -85,7 +87,16 @@ func toFields(vs ...[]value) []field {
 	return o.fields
 }
 
-func (r ref) archived(now time.Time) bool { return r.Expires != 0 && now.UnixMilli() >= r.Expires }
+// end is when the use is archived, by its own expiry or its object's; 0 means
+// never.
+func (r ref) end() int64 {
+	if r.Expires == 0 || r.ObjectEnd != 0 && r.ObjectEnd < r.Expires {
+		return r.ObjectEnd
+	}
+	return r.Expires
+}
+
+func (r ref) archived(now time.Time) bool { return r.end() != 0 && now.UnixMilli() >= r.end() }
 
 // hash is the storage name of a token id.
 func (e *Engine) tokenHash(c *collection, tokenID string) id { return e.nameHash(c, "token", tokenID) }
@@ -187,10 +198,10 @@ func (e *Engine) saveToken(tx storage.Tx, c *collection, old, t *token) error {
 func (e *Engine) tokenUntil(t *token) time.Time {
 	var last int64
 	for _, r := range t.Refs {
-		if r.Expires == 0 {
+		if r.end() == 0 {
 			return time.Time{}
 		}
-		last = max(last, r.Expires)
+		last = max(last, r.end())
 	}
 	return time.UnixMilli(last).Add(e.o.Retention)
 }
@@ -296,7 +307,7 @@ func (r *resolver) tokenize(tx storage.Tx, q *TokenizeRequest, x Expiry) (TokenV
 	use := ref{Created: tx.Now().UnixMilli(), Expires: x.at(tx.Now()), Tenant: in.object.tenant, Tags: q.Tags}
 	out := TokenValue{TokenID: t.ID}
 	if in.stored {
-		use.Object = in.object.id.String()
+		use.Object, use.ObjectEnd = in.object.id.String(), in.object.end()
 		out.ObjectID = use.Object
 		r.call.Pass.NoteObject(use.Object)
 	} else {

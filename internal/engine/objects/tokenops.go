@@ -157,32 +157,7 @@ func (s *selector) fits(t *token, r ref) bool {
 	if len(f.Tags) > 0 && !slices.ContainsFunc(f.Tags, func(tag string) bool { return slices.Contains(r.Tags, tag) }) {
 		return false
 	}
-	return (f.Tenant == "" || f.Tenant == r.Tenant) && s.ended(r) == f.Archived
-}
-
-// ended reports whether a use is archived: by its own expiry or because the
-// object is.
-func (s *selector) ended(r ref) bool {
-	now := s.tx.Now()
-	if r.archived(now) {
-		return true
-	}
-	end := s.objectEnd(r)
-	return end != 0 && now.UnixMilli() >= end
-}
-
-// objectEnd is when the object of a use is archived; 0 means never, or that
-// there is none.
-func (s *selector) objectEnd(r ref) int64 {
-	key, ok := parseID(r.Object)
-	if !ok {
-		return 0
-	}
-	o, err := fetch(s.tx, s.c, key)
-	if err != nil {
-		return 0
-	}
-	return o.end()
+	return (f.Tenant == "" || f.Tenant == r.Tenant) && r.archived(s.tx.Now()) == f.Archived
 }
 
 // mine reports whether the caller's claims let a use through. The object says
@@ -329,10 +304,7 @@ func (s *selector) metadata(b []byte, f found, aggregated bool) []byte {
 	uses := []byte{'['}
 	for _, i := range f.refs {
 		r := f.token.Refs[i]
-		end := r.Expires
-		if oe := s.objectEnd(r); oe != 0 && (end == 0 || oe < end) {
-			end = oe
-		}
+		end := r.end()
 		forever = forever || end == 0
 		latest = max(latest, end)
 		if len(uses) > 1 {
@@ -703,7 +675,7 @@ func (s *selector) countOne(h id, n *Counts) error {
 		}
 		switch {
 		case !ok || s.access.tenants != nil && !slices.Contains(s.access.tenants, r.Tenant):
-		case s.ended(r):
+		case r.archived(s.tx.Now()):
 			n.Archived++
 		default:
 			n.Active++
@@ -714,6 +686,27 @@ func (s *selector) countOne(h id, n *Counts) error {
 
 // forget removes the uses of tokens that belong to an object which is deleted.
 func (e *Engine) forget(tx storage.Tx, c *collection, o *object) error {
+	name := o.id.String()
+	return e.ofObject(tx, c, o, func(t *token) {
+		t.Refs = slices.DeleteFunc(t.Refs, func(r ref) bool { return r.Object == name })
+	})
+}
+
+// follow gives the uses of tokens that belong to an object its end of life and
+// its tenant.
+func (e *Engine) follow(tx storage.Tx, c *collection, o *object) error {
+	name := o.id.String()
+	return e.ofObject(tx, c, o, func(t *token) {
+		for i := range t.Refs {
+			if t.Refs[i].Object == name {
+				t.Refs[i].ObjectEnd, t.Refs[i].Tenant = o.end(), o.tenant
+			}
+		}
+	})
+}
+
+// ofObject changes every token that an object has.
+func (e *Engine) ofObject(tx storage.Tx, c *collection, o *object, edit func(*token)) error {
 	prefix := slices.Concat(c.keyOf("obj/to/", 16), o.id[:])
 	items, err := tx.Scan(prefix, nil, maxTokens+1)
 	if err != nil {
@@ -722,7 +715,6 @@ func (e *Engine) forget(tx storage.Tx, c *collection, o *object) error {
 	if len(items) > maxTokens {
 		return fault.Newf(fault.Conflict, "The object has more than %d tokens; delete these first.", maxTokens)
 	}
-	name := o.id.String()
 	for _, it := range items {
 		t, err := loadToken(tx, c, id(it.Key[len(prefix):]))
 		if err != nil {
@@ -732,7 +724,7 @@ func (e *Engine) forget(tx storage.Tx, c *collection, o *object) error {
 			continue
 		}
 		n := t.clone()
-		n.Refs = slices.DeleteFunc(n.Refs, func(r ref) bool { return r.Object == name })
+		edit(n)
 		if err := e.saveToken(tx, c, t, n); err != nil {
 			return err
 		}
