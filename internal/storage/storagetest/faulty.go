@@ -4,15 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/storage"
 )
 
-// ErrInjected is what a Faulty store answers when its turn has come.
-var ErrInjected = errors.New("storagetest: injected failure")
+// ErrInjected is what a Faulty store answers when its turn has come. Like the
+// failures of real drivers it is of kind fault.Unavailable, which must reach
+// the caller.
+var ErrInjected error = fault.New(fault.Unavailable, "storagetest: injected failure")
 
 // Faulty is a store whose n-th call fails. Begin, each call of a transaction
 // and the commit count one each. Set FailAt before use.
@@ -108,6 +112,9 @@ func FailEachCall(t testing.TB, s storage.Store, op func(storage.Store) error, c
 		if err != nil && !errors.Is(err, ErrInjected) {
 			t.Fatalf("call %d failed: op hides the cause: %v", n, err)
 		}
+		if err != nil && fault.Of(err) != fault.Unavailable {
+			t.Errorf("call %d failed: the answer is %v, not that the storage is unavailable: %v", n, fault.Of(err), err)
+		}
 		if err == nil && f.Calls() >= n {
 			err = fmt.Errorf("call %d failed and op claims success", n)
 			t.Error(err)
@@ -120,6 +127,52 @@ func FailEachCall(t testing.TB, s storage.Store, op func(storage.Store) error, c
 		}
 	}
 	t.Fatal("op never succeeds")
+}
+
+// AllOrNothing runs op as FailEachCall does, on a store where keys are compared
+// as they lie: a failure must leave every one as it was, the success must change
+// something.
+func AllOrNothing(t testing.TB, s storage.Store, op func(storage.Store) error) {
+	t.Helper()
+	before := Dump(t, s)
+	FailEachCall(t, s, op, func(succeeded bool) error {
+		switch same := maps.Equal(before, Dump(t, s)); {
+		case !same && !succeeded:
+			return errors.New("a part was kept")
+		case same && succeeded:
+			return errors.New("nothing was written in the end")
+		}
+		return nil
+	})
+}
+
+// Dump returns every live key with its value.
+func Dump(t testing.TB, s storage.Store) map[string]string {
+	t.Helper()
+	var out map[string]string
+	err := s.View(bg, func(tx storage.ReadTx) error {
+		items, err := All(tx, "", 500)
+		out = make(map[string]string, len(items))
+		for _, i := range items {
+			out[string(i.Key)] = string(i.Value)
+		}
+		return err
+	})
+	noError(t, err)
+	return out
+}
+
+// LoseAnswers returns a store whose transactions are kept but reported as
+// ErrInjected, as when the connection breaks while the driver commits.
+func LoseAnswers(s storage.Store) storage.Store { return loser{s} }
+
+type loser struct{ storage.Store }
+
+func (l loser) Update(ctx context.Context, fn func(storage.Tx) error) error {
+	if err := l.Store.Update(ctx, fn); err != nil {
+		return err
+	}
+	return ErrInjected
 }
 
 func testNthFailure(t *testing.T, c Config) {
