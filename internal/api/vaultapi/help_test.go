@@ -78,3 +78,47 @@ func TestOpenAPIOfLogin(t *testing.T) {
 		t.Errorf("role is described as %v", role)
 	}
 }
+
+// TestRootPathsNeedSudo holds the rows to the reference's list of paths for
+// which the plain capability is not enough.
+func TestRootPathsNeedSudo(t *testing.T) {
+	for _, p := range []struct {
+		backend **Backend
+		verb    string
+		path    string
+	}{
+		{&systemBackend, Read, "auth/x"}, {&systemBackend, Update, "auth/x"}, {&systemBackend, Delete, "auth/x"},
+		{&systemBackend, Read, "auth/x/tune"}, {&systemBackend, Update, "auth/x/tune"},
+		{&systemBackend, Update, "remount"}, {&systemBackend, Read, "audit"}, {&systemBackend, Update, "audit/x"}, {&systemBackend, Delete, "audit/x"},
+		{&systemBackend, Update, "rotate"}, {&systemBackend, Read, "config/cors"}, {&systemBackend, Update, "config/cors"}, {&systemBackend, Delete, "config/cors"},
+		{&systemBackend, Read, "config/auditing/request-headers"}, {&systemBackend, Update, "config/auditing/request-headers/x"},
+		{&systemBackend, Update, "revoke-prefix/x"}, {&systemBackend, Update, "leases/revoke-prefix/x"}, {&systemBackend, Update, "leases/revoke-force/x"},
+		{&systemBackend, List, "leases/lookup/x"}, {&systemBackend, Update, "seal"}, {&systemBackend, Update, "step-down"},
+		{&tokenBackend, List, "accessors"}, {&tokenBackend, Update, "revoke-orphan"},
+	} {
+		row, _, outcome := (*p.backend).table.Find(p.verb, p.path)
+		if outcome != route.Found {
+			t.Errorf("%s %s is not served", p.verb, p.path)
+			continue
+		}
+		if !row.Sudo || row.Auth == route.Public {
+			t.Errorf("%s %s needs no sudo", p.verb, p.path)
+		}
+	}
+}
+
+// TestPublicRows: whoever adds an endpoint that answers strangers must say so
+// here as well.
+func TestPublicRows(t *testing.T) {
+	want := map[string]bool{
+		"system internal/ui/mounts": true, "system internal/ui/mounts/{path...}": true,
+		"system wrapping/lookup": true, "system wrapping/unwrap": true, "jwt login": true,
+	}
+	for name, b := range allBackends {
+		for _, r := range (*b).table.Rows() {
+			if r.Auth == route.Public && !want[name+" "+r.Pattern] {
+				t.Errorf("%s %s answers strangers", name, r.Pattern)
+			}
+		}
+	}
+}
