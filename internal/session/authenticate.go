@@ -42,8 +42,11 @@ func (s *Store) Authenticate(ctx context.Context, token string, remote netip.Add
 		p, err = s.principal(tx, &t)
 		return err
 	})
-	if err != nil || !counted {
-		return p, err
+	if err != nil {
+		return nil, err
+	}
+	if !counted {
+		return p, nil
 	}
 	return s.authenticateCounted(ctx, token, remote)
 }
@@ -63,7 +66,13 @@ func (s *Store) authenticateCounted(ctx context.Context, token string, remote ne
 		p, refused = s.principal(tx, &t)
 		return nil
 	})
-	return p, errors.Join(err, refused)
+	if err == nil {
+		err = refused
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 func (s *Store) takeUse(tx storage.Tx, t *Token) error {

@@ -60,7 +60,10 @@ func (s *Store) Create(ctx context.Context, o CreateOptions) (is Issued, err err
 		is, err = s.create(tx, &o)
 		return err
 	})
-	return is, err
+	if err != nil {
+		return Issued{}, err
+	}
+	return is, nil
 }
 
 // creation is one run of Create.

@@ -46,7 +46,10 @@ func (s *Store) Renew(ctx context.Context, id ID, increment time.Duration, limit
 	if errors.Is(err, errAbsent) {
 		return Renewed{}, fault.New(fault.Invalid, "token not found")
 	}
-	return r, err
+	if err != nil {
+		return Renewed{}, err
+	}
+	return r, nil
 }
 
 func (s *Store) renew(tx storage.Tx, t Token, increment time.Duration, limits LimitsOf) (Renewed, error) {

@@ -59,7 +59,10 @@ func (s *Store) Wrap(ctx context.Context, o WrapOptions) (w Wrapped, err error) 
 		w, err = s.wrap(tx, o)
 		return err
 	})
-	return w, err
+	if err != nil {
+		return Wrapped{}, err
+	}
+	return w, nil
 }
 
 func (s *Store) wrap(tx storage.Tx, o WrapOptions) (Wrapped, error) {
@@ -115,7 +118,10 @@ func (s *Store) unwrap(ctx context.Context, find func(storage.ReadTx) (Token, er
 	if errors.Is(err, errAbsent) || fault.Is(err, fault.Denied) {
 		return nil, ErrWrapToken
 	}
-	return body, err
+	if err != nil { // the body is for whoever ended the token, and that is not known to be us
+		return nil, err
+	}
+	return body, nil
 }
 
 // takeWrapped returns what a wrapping token holds and removes both.
@@ -177,8 +183,11 @@ func (s *Store) Rewrap(ctx context.Context, token string) (w Wrapped, err error)
 		w, err = s.wrap(tx, WrapOptions{TTL: t.CreationTTL, Path: t.Path, Body: body, WrappedAccessor: accessor})
 		return err
 	})
-	if errors.Is(err, errAbsent) {
+	switch {
+	case errors.Is(err, errAbsent):
 		return Wrapped{}, ErrWrapToken
+	case err != nil:
+		return Wrapped{}, err
 	}
-	return w, err
+	return w, nil
 }
