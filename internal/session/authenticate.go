@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/principal"
 	"github.com/jotgate/jotgate/internal/storage"
 )
@@ -52,7 +53,7 @@ func (s *Store) Authenticate(ctx context.Context, token string, remote netip.Add
 }
 
 // authenticateCounted takes one use. The use is gone even if the entity turns
-// out to be disabled, as the reference has it.
+// out to be disabled, as the reference has it, but not if the storage fails.
 func (s *Store) authenticateCounted(ctx context.Context, token string, remote netip.Addr) (p *principal.Principal, err error) {
 	var refused error
 	err = s.db.Update(ctx, func(tx storage.Tx) error {
@@ -63,7 +64,9 @@ func (s *Store) authenticateCounted(ctx context.Context, token string, remote ne
 		if err := s.takeUse(tx, &t); err != nil {
 			return err
 		}
-		p, refused = s.principal(tx, &t)
+		if p, refused = s.principal(tx, &t); refused != nil && !fault.Is(refused, fault.Denied) {
+			return refused
+		}
 		return nil
 	})
 	if err == nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/jotgate/jotgate/internal/storage/embedded"
 	"github.com/jotgate/jotgate/internal/storage/postgres"
 	"github.com/jotgate/jotgate/internal/storage/postgres/pgtest"
+	"github.com/jotgate/jotgate/internal/storage/storagetest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -54,7 +55,7 @@ func onBothDrivers(t *testing.T, test func(t *testing.T, open func() *node)) {
 
 func newNode(t *testing.T, db storage.Store, kr *seal.Keyring, clk *clock) *node {
 	t.Helper()
-	sealed := seal.Wrap(db, kr)
+	sealed := seal.Wrap(storagetest.Twice(db), kr)
 	ids, err := identity.Open(t.Context(), identity.Options{
 		Storage: sealed, Keys: kr,
 		Mounts: func(string) (identity.Mount, bool) { return identity.Mount{Path: "auth/jwt/", Type: "jwt"}, true },
