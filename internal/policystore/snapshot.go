@@ -58,13 +58,18 @@ func newSnapshot() *snapshot {
 	}
 }
 
-// load adds one stored policy. A text that does not compile can still be read.
-func (s *snapshot) load(name string, value []byte) error {
+// load adds one stored policy. A text that does not compile can still be read;
+// one that old has compiled is not compiled again.
+func (s *snapshot) load(name string, value []byte, old *snapshot) error {
 	var r record
 	if err := json.Unmarshal(value, &r); err != nil {
 		return fmt.Errorf("stored record: %w", err)
 	}
 	s.texts[name] = Policy{Name: name, Text: r.Text, Version: r.Version, Modified: r.Modified}
+	if old != nil && old.texts[name].Text == r.Text && old.rules[name] != nil {
+		s.rules[name] = old.rules[name]
+		return nil
+	}
 	p, err := acl.Parse(name, r.Text)
 	if err != nil {
 		delete(s.rules, name)

@@ -104,10 +104,10 @@ func (s *Store) reload(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("policystore: reading policies: %w", err)
 	}
-	snap := newSnapshot()
+	snap, old := newSnapshot(), s.snap.Load()
 	for _, it := range items {
 		name := string(it.Key[len(keyPrefix):])
-		if err := snap.load(name, it.Value); err != nil {
+		if err := snap.load(name, it.Value, old); err != nil {
 			// A text that this version no longer takes grants nothing; its
 			// holders lose rights rather than gain any.
 			s.fail(fmt.Errorf("policystore: policy %q is not in force: %w", name, err))
