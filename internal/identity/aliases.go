@@ -127,35 +127,18 @@ func roomFor(e *Entity, mountAccessor string) error {
 // changeAlias renames an alias, moves it to another mount or entity, or
 // changes its custom metadata.
 func (s *Store) changeAlias(tx storage.Tx, e *Entity, old *Alias, c AliasChange) (*Alias, error) {
-	a := *old
-	if c.Name != "" {
-		a.Name = c.Name
-	}
-	if c.MountAccessor != "" {
-		a.MountAccessor = c.MountAccessor
-	}
-	if c.CustomMetadata != nil {
-		a.CustomMetadata = maps.Clone(c.CustomMetadata)
-	}
-	if a.Name != old.Name || a.MountAccessor != old.MountAccessor {
-		if _, _, err := s.entityByAlias(tx, a.MountAccessor, a.Name); err == nil {
-			return nil, invalid("alias with combination of mount accessor and name already exists")
-		} else if !errors.Is(err, errAbsent) {
-			return nil, err
-		}
+	a, err := s.changed(tx, old, c)
+	if err != nil {
+		return nil, err
 	}
 	to := e
 	if c.CanonicalID != "" && c.CanonicalID != e.ID {
-		var err error
 		if to, err = s.owner(tx, c.CanonicalID); err != nil {
 			return nil, err
 		}
 	}
 	if err := s.deleteAliasKeys(tx, e, old); err != nil {
 		return nil, err
-	}
-	if a.MountAccessor != old.MountAccessor {
-		a.groups, a.Metadata = nil, nil // those of a login on the other mount
 	}
 	e.dropAlias(a.ID)
 	if to != e {
@@ -175,6 +158,33 @@ func (s *Store) changeAlias(tx storage.Tx, e *Entity, old *Alias, c AliasChange)
 		return nil, err
 	}
 	return &a, putEntity(tx, to)
+}
+
+// changed returns the alias with its new name, mount and custom metadata, and
+// refuses a name that another alias has.
+func (s *Store) changed(tx storage.ReadTx, old *Alias, c AliasChange) (Alias, error) {
+	a := *old
+	if c.Name != "" {
+		a.Name = c.Name
+	}
+	if c.MountAccessor != "" && c.MountAccessor != old.MountAccessor {
+		a.MountAccessor = c.MountAccessor
+		a.groups, a.Metadata = nil, nil // those of a login on the other mount
+	}
+	if c.CustomMetadata != nil {
+		a.CustomMetadata = maps.Clone(c.CustomMetadata)
+	}
+	if a.Name == old.Name && a.MountAccessor == old.MountAccessor {
+		return a, nil
+	}
+	_, _, err := s.entityByAlias(tx, a.MountAccessor, a.Name)
+	switch {
+	case err == nil:
+		return a, invalid("alias with combination of mount accessor and name already exists")
+	case !errors.Is(err, errAbsent):
+		return a, err
+	}
+	return a, nil
 }
 
 // Alias returns an alias by id; nil if there is none.

@@ -3,10 +3,8 @@ package identity
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -416,43 +414,6 @@ func TestEveryWayToFindAnEntity(t *testing.T) {
 	}
 }
 
-func TestMergeMovesAliasesAndMemberships(t *testing.T) {
-	w := newWorld(t)
-	a, b := w.login(jwt1, "alice"), w.login(jwt2, "alice2")
-	w.group(GroupChange{Name: ptr("g"), Policies: []string{"p"}, MemberEntityIDs: []string{b.ID}})
-	if err := w.Merge(t.Context(), MergeOptions{From: []string{b.ID}, To: a.ID}); err != nil {
-		t.Fatal(err)
-	}
-	if ref := w.login(jwt2, "alice2"); ref.ID != a.ID {
-		t.Fatal("alias did not move", ref)
-	}
-	w.mustHave(a.ID, "p")
-	w.mustHave(b.ID, "p") // a token of the merged entity
-	e, err := w.Entity(t.Context(), b.ID)
-	if err != nil || e == nil || e.ID != a.ID || len(e.Aliases) != 2 {
-		t.Fatal(e, err)
-	}
-	for _, al := range e.Aliases {
-		if got, err := w.Alias(t.Context(), al.ID); err != nil || got == nil || got.CanonicalID != a.ID {
-			t.Fatal(got, err)
-		}
-	}
-	c := w.login(jwt1, "carol")
-	if err := w.Merge(t.Context(), MergeOptions{From: []string{c.ID}, To: a.ID}); !fault.Is(err, fault.Invalid) {
-		t.Fatal("two aliases on one mount must be refused", err)
-	}
-	ce, _ := w.Entity(t.Context(), c.ID)
-	if err := w.Merge(t.Context(), MergeOptions{From: []string{c.ID}, To: a.ID, KeepAliases: []string{ce.Aliases[0].ID}}); err != nil {
-		t.Fatal(err)
-	}
-	if ref := w.login(jwt1, "carol"); ref.ID != a.ID {
-		t.Fatal("kept alias did not move")
-	}
-	if ref := w.login(jwt1, "alice"); ref.ID == a.ID {
-		t.Fatal("dropped alias is still there")
-	}
-}
-
 // CVE-2022-40186: aliases of one name on two mounts shared their metadata.
 func TestTemplateDataKeepsMountsApart(t *testing.T) {
 	w := newWorld(t)
@@ -468,75 +429,5 @@ func TestTemplateDataKeepsMountsApart(t *testing.T) {
 	d, err := w.TemplateData(t.Context(), e.ID)
 	if err != nil || d.EntityName != "bob" || d.Aliases[jwt1].Metadata["from"] != jwt1 || d.Aliases[jwt2].Metadata["from"] != jwt2 {
 		t.Fatal(d, err)
-	}
-}
-
-func TestFirstLoginsInParallelMakeOneEntity(t *testing.T) {
-	w := newWorld(t)
-	var wg sync.WaitGroup
-	ids := make([]string, 16)
-	for i := range ids {
-		wg.Go(func() {
-			ref, err := w.tryLogin(Login{MountAccessor: jwt1, AliasName: "alice"})
-			if err != nil {
-				t.Error(err)
-			}
-			ids[i] = ref.ID
-		})
-	}
-	wg.Wait()
-	slices.Sort(ids)
-	if len(slices.Compact(ids)) != 1 {
-		t.Fatal("several entities for one subject")
-	}
-}
-
-func TestAnotherNodeSeesGroupsChange(t *testing.T) {
-	db, err := embedded.Open(t.TempDir(), embedded.Options{SweepEvery: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	kr := seal.NewKeyring(time.Now())
-	one, two := openWorld(t, db, kr), openWorld(t, db, kr)
-	changed := make(chan struct{}, 8)
-	defer db.Watch([]byte(groupPrefix), func([][]byte) { changed <- struct{}{} })()
-	g := one.group(GroupChange{Name: ptr("g")})
-	<-changed
-	deadline := time.Now().Add(10 * time.Second)
-	for two.Group(g.ID) == nil {
-		if time.Now().After(deadline) {
-			t.Fatal("group never arrived")
-		}
-		runtime.Gosched()
-	}
-}
-
-func TestFailedTransactionLeavesNoEntity(t *testing.T) {
-	w := newWorld(t)
-	boom := errors.New("boom")
-	err := w.db.Update(t.Context(), func(tx storage.Tx) error {
-		if _, err := w.Resolve(tx, Login{MountAccessor: jwt1, AliasName: "alice"}); err != nil {
-			return err
-		}
-		return boom
-	})
-	if !errors.Is(err, boom) {
-		t.Fatal(err)
-	}
-	if e, err := w.EntityByAlias(t.Context(), jwt1, "alice"); e != nil || err != nil {
-		t.Fatal(e, err)
-	}
-}
-
-func BenchmarkEntityPolicies(b *testing.B) {
-	w := newWorld(b)
-	ref := w.login(jwt1, "alice")
-	w.group(GroupChange{Name: ptr("g"), Policies: []string{"p"}, MemberEntityIDs: []string{ref.ID}})
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := w.policiesOf(ref.ID); err != nil {
-			b.Fatal(err)
-		}
 	}
 }
