@@ -113,33 +113,45 @@ var errPrinted = cli.Quiet(cli.StatusOK)
 
 // send does one request and returns the body of a 2xx answer.
 func (c *client) send(ctx context.Context, r request) ([]byte, error) {
-	req, body, err := c.build(ctx, r)
+	resp, req, err := c.open(ctx, r)
 	if err != nil {
 		return nil, err
-	}
-	if c.app.set.curl {
-		c.printCurl(req, body)
-		return nil, errPrinted
-	}
-	if c.app.set.policy {
-		c.printPolicy(r)
-		return nil, errPrinted
-	}
-	resp, err := c.follow(req)
-	if err != nil {
-		// The reference's status for a server that does not answer is 2.
-		err = cli.NetError(err, c.base, netHints)
-		return nil, &cli.Error{Status: cli.StatusServer, Hint: cli.HintOf(err), Cause: err}
 	}
 	defer func() { _ = resp.Body.Close() }()
 	answer, err := cli.ReadAnswer(resp.Body)
 	if err != nil {
 		return nil, err
 	}
-	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
+	if succeeded(resp) {
 		return answer, nil
 	}
 	return answer, c.refusal(resp, req, answer)
+}
+
+func succeeded(resp *http.Response) bool { return resp.StatusCode >= 200 && resp.StatusCode < 300 }
+
+// open does one request and returns its answer, whose body the caller reads
+// and closes.
+func (c *client) open(ctx context.Context, r request) (*http.Response, *http.Request, error) {
+	req, body, err := c.build(ctx, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	if c.app.set.curl {
+		c.printCurl(req, body)
+		return nil, nil, errPrinted
+	}
+	if c.app.set.policy {
+		c.printPolicy(r)
+		return nil, nil, errPrinted
+	}
+	resp, err := c.follow(req)
+	if err != nil {
+		// The reference's status for a server that does not answer is 2.
+		err = cli.NetError(err, c.base, netHints)
+		return nil, nil, &cli.Error{Status: cli.StatusServer, Hint: cli.HintOf(err), Cause: err}
+	}
+	return resp, req, nil
 }
 
 func (c *client) build(ctx context.Context, r request) (*http.Request, []byte, error) {

@@ -14,6 +14,8 @@ type quorum struct {
 	name, short, example string
 	start, update        string // API paths
 	begin                func() (map[string]any, error)
+	// other returns the paths that the flags choose instead; nil: never any.
+	other func(init bool) (start, update string)
 }
 
 // progress is what such an operation answers after each share.
@@ -21,9 +23,12 @@ type progress struct {
 	Nonce        string   `json:"nonce"`
 	Started      bool     `json:"started"`
 	Progress     int      `json:"progress"`
-	Required     int      `json:"required"`
+	Required     int      `json:"required,omitzero"`
+	Threshold    int      `json:"t,omitzero"` // of the new shares
 	Complete     bool     `json:"complete"`
 	Keys         []string `json:"keys_base64,omitempty"`
+	Verify       bool     `json:"verification_required,omitzero"`
+	VerifyNonce  string   `json:"verification_nonce,omitzero"`
 	EncodedToken string   `json:"encoded_token,omitzero"`
 	EncodedRoot  string   `json:"encoded_root_token,omitzero"`
 	OTP          string   `json:"otp,omitzero"`
@@ -32,16 +37,29 @@ type progress struct {
 
 func (a *app) newRekey() *cobra.Command {
 	var shares, threshold int
+	var verify bool
 	cmd := a.newQuorum(quorum{
-		name: "rekey", short: "Split a new root key into new shares",
-		example: "  jotgate operator rekey -init -key-shares=3 -key-threshold=2\n  jotgate operator rekey -nonce=NONCE",
-		start:   "sys/rekey/init", update: "sys/rekey/update",
+		name: "rekey", short: "Replace the shares of the root key by new ones",
+		example: "  jotgate operator rekey -init -key-shares=3 -key-threshold=2\n  jotgate operator rekey -nonce=NONCE\n" +
+			"  jotgate operator rekey -init -key-shares=3 -key-threshold=2 -verify\n  jotgate operator rekey -verify -nonce=VERIFICATION-NONCE",
+		start: "sys/rekey/init", update: "sys/rekey/update",
 		begin: func() (map[string]any, error) {
-			return map[string]any{"secret_shares": shares, "secret_threshold": threshold}, nil
+			body := map[string]any{"secret_shares": shares, "secret_threshold": threshold}
+			if verify {
+				body["require_verification"] = true
+			}
+			return body, nil
+		},
+		other: func(init bool) (start, update string) {
+			if !verify || init {
+				return "sys/rekey/init", "sys/rekey/update"
+			}
+			return "sys/rekey/verify", "sys/rekey/verify"
 		},
 	})
 	cmd.Flags().IntVar(&shares, "key-shares", 5, "number of new shares")
 	cmd.Flags().IntVar(&threshold, "key-threshold", 3, "number of new shares needed to unseal")
+	cmd.Flags().BoolVar(&verify, "verify", false, "with -init: the new shares count once they were given back;\notherwise: give, look at or forget those given back")
 	return cmd
 }
 
@@ -66,6 +84,10 @@ func (a *app) newQuorum(q quorum) *cobra.Command {
 			c, err := a.client()
 			if err != nil {
 				return err
+			}
+			q := q
+			if q.other != nil {
+				q.start, q.update = q.other(init)
 			}
 			r := request{method: http.MethodGet, path: q.start}
 			switch {
@@ -102,6 +124,15 @@ func (a *app) newQuorum(q quorum) *cobra.Command {
 	return cmd
 }
 
+// needed is how many shares the step takes: a verification says it as the new
+// threshold.
+func (p *progress) needed() int {
+	if p.Required == 0 {
+		return p.Threshold
+	}
+	return p.Required
+}
+
 // shareRequest sends one share; the nonce comes from the flag or the server.
 func (a *app) shareRequest(ctx context.Context, c *client, q quorum, nonce string, args []string) (request, error) {
 	if nonce == "" {
@@ -125,7 +156,10 @@ func (a *app) printProgress(p *progress) error {
 	if done, err := a.printData(p); done {
 		return err
 	}
-	rows := [][]string{{"Nonce", p.Nonce}, {"Started", valueText(p.Started)}, {"Progress", count(p.Progress) + "/" + count(p.Required)}, {"Complete", valueText(p.Complete)}}
+	rows := [][]string{{"Nonce", p.Nonce}, {"Started", valueText(p.Started)}, {"Progress", count(p.Progress) + "/" + count(p.needed())}, {"Complete", valueText(p.Complete)}}
+	if p.VerifyNonce != "" {
+		rows = append(rows, []string{"Verification Nonce", p.VerifyNonce})
+	}
 	if p.OTP != "" {
 		rows = append(rows, []string{"OTP", p.OTP}, []string{"OTP Length", count(p.OTPLength)})
 	}
@@ -138,6 +172,18 @@ func (a *app) printProgress(p *progress) error {
 	a.printPairs(rows)
 	for i, k := range p.Keys {
 		a.env.Printf("Key %d: %s\n", i+1, k)
+	}
+	switch {
+	case len(p.Keys) > 0 && p.VerifyNonce != "":
+		a.env.Printf(`
+The new shares count once enough of them were given back with -verify and the
+verification nonce. Until then the old ones unseal.
+`)
+	case len(p.Keys) > 0:
+		a.env.Printf(`
+The old shares do not unseal any more. Give each new share to another person now:
+they are not shown again, and without them the data cannot be read by anyone.
+`)
 	}
 	return nil
 }
