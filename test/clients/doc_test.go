@@ -11,6 +11,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/jotgate/jotgate/internal/storage/postgres/pgtest"
 )
 
 // TestMain takes the settings of a real vault out of the environment: every
@@ -22,5 +24,5 @@ func TestMain(m *testing.M) {
 			_ = os.Unsetenv(name)
 		}
 	}
-	os.Exit(m.Run())
+	pgtest.Main(m)
 }

@@ -9,6 +9,7 @@ import (
 )
 
 func TestNodeVault(t *testing.T) {
+	t.Parallel() // waits for real time
 	node, err := exec.LookPath("node")
 	if err != nil {
 		t.Fatal("node is not installed: run make setup")

@@ -87,6 +87,7 @@ func TestOpenBaoClientSys(t *testing.T) {
 }
 
 func TestOpenBaoClientUnwrapsAndWatches(t *testing.T) {
+	t.Parallel() // waits for real time
 	s := servertest.Start(t, servertest.Options{})
 	idp := setup(t, s)
 	put(t, s, "auth/jwt/role/short", with(demoRole, map[string]any{"token_ttl": "2s", "token_max_ttl": "4s"}))

@@ -149,3 +149,13 @@ func same(t *testing.T, what string, got, want any) {
 		t.Errorf("%s: got %s, want %s", what, g, w)
 	}
 }
+
+// jsonText encodes a value.
+func jsonText(t *testing.T, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}

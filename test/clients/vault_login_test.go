@@ -101,6 +101,7 @@ func TestVaultClientLogsInWithTheDefaultRole(t *testing.T) {
 }
 
 func TestVaultClientLifetimeWatcherRenewsAndEnds(t *testing.T) {
+	t.Parallel() // waits for real time
 	servertest.Each(t, servertest.Options{}, func(t *testing.T, s *servertest.Server) {
 		idp := setup(t, s)
 		put(t, s, "auth/jwt/role/short", with(demoRole, map[string]any{"token_ttl": "2s", "token_max_ttl": "5s"}))
@@ -133,6 +134,7 @@ func TestVaultClientLifetimeWatcherRenewsAndEnds(t *testing.T) {
 }
 
 func TestVaultClientLifetimeWatcherStopsForARevokedToken(t *testing.T) {
+	t.Parallel() // waits for real time
 	s := servertest.Start(t, servertest.Options{})
 	idp := setup(t, s)
 	put(t, s, "auth/jwt/role/short", with(demoRole, map[string]any{"token_ttl": "2s"}))
