@@ -94,23 +94,34 @@ func TestAMissingDiscoveryDocumentDoesNotForgetWhereTheKeysAre(t *testing.T) {
 	}
 }
 
-func TestARememberedKidIsForgottenWhenTheMemoryIsFull(t *testing.T) {
+func TestTheMemoryOfUnknownKidsIsBoundedAndRenewed(t *testing.T) {
 	w := newWorld(t, false)
 	w.ask("key-1", nil)
-	for round := range 2 {
-		w.clock.Advance(time.Minute)
-		var wg sync.WaitGroup
+	flood := func(name string) {
+		w.clock.Advance(time.Minute) // what is remembered is over
 		w.idp.Fail(idptest.Hang)
+		var wg sync.WaitGroup
 		for i := range 1100 {
-			wg.Go(func() { w.ask(fmt.Sprint("ghost-", round, "-", i), jwt.ErrUnknownKey) })
+			wg.Go(func() { w.ask(fmt.Sprint(name, i), jwt.ErrUnknownKey) })
 		}
 		<-w.idp.Arrived()
 		w.idp.Recover()
 		wg.Wait()
+		w.settle()
 	}
+	for range 2 {
+		flood("ghost-")
+		if n := jwks.RememberedKids(w.src); n == 0 || n > 1024 {
+			t.Errorf("%d kids are remembered", n)
+		}
+	}
+	flood("spirit-")
+	before := w.src.Status().Fetches
+	w.clock.Advance(11 * time.Second)
+	w.ask("late", jwt.ErrUnknownKey)
 	w.settle()
-	if n := w.fetches(); n > 5 {
-		t.Errorf("%d fetches", n)
+	if w.src.Status().Fetches != before+1 {
+		t.Error("a full memory keeps new kids from being looked for")
 	}
 	w.ask("key-1", nil)
 }
@@ -141,13 +152,13 @@ func TestACallerWhoHasGoneCausesNoFetch(t *testing.T) {
 	w := newWorld(t, false)
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := w.src.Keys(gone, "key-1", true); !errors.Is(err, context.Canceled) || w.fetches() != 0 {
-		t.Errorf("%v, %d fetches", err, w.fetches())
+	if _, err := w.src.Keys(gone, "key-1", true); !errors.Is(err, context.Canceled) || w.src.Status().Fetches != 0 {
+		t.Errorf("%v, %d fetches", err, w.src.Status().Fetches)
 	}
 	w.ask("key-1", nil)
 	w.clock.Advance(time.Minute)
-	if _, err := w.src.Keys(gone, "other", true); !errors.Is(err, context.Canceled) || w.fetches() != 1 {
-		t.Errorf("%v, %d fetches", err, w.fetches())
+	if _, err := w.src.Keys(gone, "other", true); !errors.Is(err, context.Canceled) || w.src.Status().Fetches != 1 {
+		t.Errorf("%v, %d fetches", err, w.src.Status().Fetches)
 	}
 	if _, err := w.src.Keys(gone, "key-1", true); err != nil {
 		t.Errorf("a known key: %v", err)
