@@ -124,7 +124,13 @@ type Limits struct {
 }
 
 // Vault is what concerns the Vault door only.
-type Vault struct{ ClusterName string }
+type Vault struct {
+	ClusterName string
+	// OpenGenerateRoot lets whoever brings enough shares make a root token
+	// without having a token. For emergencies: while it is set, anybody can
+	// start and cancel.
+	OpenGenerateRoot bool
+}
 
 // Pvault is what concerns the pvault door only.
 type Pvault struct {

@@ -355,6 +355,9 @@ func (r *reader) rest(top *table) {
 
 	t = top.sub("vault")
 	r.c.Vault.ClusterName = t.text("cluster_name", r.c.Vault.ClusterName)
+	if r.c.Vault.OpenGenerateRoot = t.bool("open_generate_root", false); r.c.Vault.OpenGenerateRoot {
+		r.c.Warnings = append(r.c.Warnings, "vault.open_generate_root: anybody can start and cancel the making of a root token; take the setting out when it is made")
+	}
 	t.finish()
 	r.pvault(top.sub("pvault"))
 }

@@ -84,7 +84,8 @@ func (s *Server) start(ctx context.Context) (err error) {
 	}
 	s.vault = vaultapi.New(vaultapi.Options{
 		Sealer: sealer{s}, Log: s.log, Now: s.now,
-		Info: vaultapi.Info{Version: config.Version, StorageType: s.cfg.Storage.Type},
+		Emergency: s.cfg.Vault.OpenGenerateRoot,
+		Info:      vaultapi.Info{Version: config.Version, StorageType: s.cfg.Storage.Type},
 	})
 	return s.begin(ctx)
 }

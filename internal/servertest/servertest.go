@@ -38,6 +38,8 @@ type Options struct {
 	// Shamir starts outside development mode, sealed by shares: the test
 	// initialises and unseals. There is no root token and no admin key.
 	Shamir bool
+	// OpenGenerateRoot is config.Vault's.
+	OpenGenerateRoot bool
 }
 
 // Server is a running server.
@@ -73,6 +75,7 @@ func Start(t testing.TB, o Options) *Server {
 		cfg.Dev, cfg.DevRootToken, cfg.Pvault.AdminKey = false, "", ""
 		cfg.Seal = config.Seal{Type: config.SealShamir}
 	}
+	cfg.Vault.OpenGenerateRoot = o.OpenGenerateRoot
 	ctx, cancel := context.WithCancel(context.Background())
 	s, err := server.New(ctx, cfg, server.Options{Now: o.Now, Log: slog.New(slog.NewTextHandler(testLog{t}, nil))})
 	if err != nil {

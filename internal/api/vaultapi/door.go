@@ -23,26 +23,30 @@ const requestTime = 90 * time.Second
 
 // Door is the handler for everything below /v1/. Build it with New.
 type Door struct {
-	rt     atomic.Pointer[Runtime]
-	sealer Sealer
-	info   Info
-	log    *slog.Logger
-	now    func() time.Time
-	moves  moves
-	rows   func(*mount.Entry) *Backend // handlers cannot name the backends that hold them
+	rt        atomic.Pointer[Runtime]
+	sealer    Sealer
+	info      Info
+	log       *slog.Logger
+	now       func() time.Time
+	moves     moves
+	emergency bool
+	rows      func(*mount.Entry) *Backend // handlers cannot name the backends that hold them
 }
 
 // Options of New.
 type Options struct {
-	Sealer Sealer           // nil: the server has no seal to operate
-	Info   Info             // what status endpoints say about the server
-	Log    *slog.Logger     // nil: slog.Default
-	Now    func() time.Time // nil: time.Now
+	Sealer Sealer // nil: the server has no seal to operate
+	// Emergency lets callers without a token make a root token, if they bring
+	// the shares.
+	Emergency bool
+	Info      Info             // what status endpoints say about the server
+	Log       *slog.Logger     // nil: slog.Default
+	Now       func() time.Time // nil: time.Now
 }
 
 // New returns a door that is sealed until Unlock.
 func New(o Options) *Door {
-	d := &Door{sealer: o.Sealer, info: o.Info, log: o.Log, now: o.Now, rows: backendOf}
+	d := &Door{sealer: o.Sealer, info: o.Info, log: o.Log, now: o.Now, emergency: o.Emergency, rows: backendOf}
 	if d.log == nil {
 		d.log = slog.Default()
 	}

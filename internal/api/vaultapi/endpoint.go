@@ -48,6 +48,8 @@ type Action struct {
 	// Spent is the answer to a caller whose own token, which is also the
 	// parameter "token" left out, is not valid any more. nil: permission denied.
 	Spent error
+	// Emergency rows are public on a door that is told so.
+	Emergency bool
 	// ClearKeys are parameters that the audit log shows in clear.
 	ClearKeys []string
 }
