@@ -30,7 +30,7 @@ var allowed = map[string][]string{
 	"trust":        {"fault", "jwt", "policy", "principal"},
 
 	"storage/record":          {},
-	"storage/storagetest":     {"storage"},
+	"storage/storagetest":     {"fault", "storage"},
 	"storage/driver":          {"storage"},
 	"storage/embedded":        {"fault", "storage", "storage/driver"},
 	"storage/postgres":        {"fault", "storage", "storage/driver"},

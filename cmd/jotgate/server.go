@@ -99,11 +99,14 @@ func (f *serverFlags) run(ctx context.Context, out, errOut io.Writer) error {
 	// A reader of standard output or error that goes away must not end the
 	// server: an audit line that cannot be written is refused like any other.
 	signal.Ignore(syscall.SIGPIPE)
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP) // from here on SIGHUP no longer ends the process
+	defer signal.Stop(hup)
 	s, err := server.New(ctx, cfg, server.Options{Log: log, LogLevel: level})
 	if err != nil {
 		return err
 	}
-	go reloadOnHangup(ctx, s, log)
+	go reloadOnHangup(ctx, hup, s, log)
 	greet(out, cfg, s)
 	return s.Run(ctx)
 }
@@ -117,10 +120,7 @@ func newLog(w io.Writer, asJSON bool, level slog.Leveler) *slog.Logger {
 }
 
 // reloadOnHangup reloads on each SIGHUP until the context ends.
-func reloadOnHangup(ctx context.Context, s *server.Server, log *slog.Logger) {
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
+func reloadOnHangup(ctx context.Context, hup <-chan os.Signal, s *server.Server, log *slog.Logger) {
 	for {
 		select {
 		case <-ctx.Done():
