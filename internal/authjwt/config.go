@@ -26,7 +26,24 @@ const (
 type Pair struct {
 	URL   string `json:"jwks_url"`
 	CAPEM string `json:"jwks_ca_pem"`
+	// Issuer is whose keys these are: they count for tokens with this iss only.
+	// Either every pair has one or none.
+	Issuer string `json:"issuer,omitzero"`
+	// DiscoveryURL stands in for URL and Issuer.
+	DiscoveryURL string `json:"oidc_discovery_url,omitzero"`
 }
+
+// issuer is whose keys the pair holds, "" when anybody's.
+func (p *Pair) issuer() string {
+	if p.DiscoveryURL != "" {
+		return p.DiscoveryURL
+	}
+	return p.Issuer
+}
+
+// selectByClaims makes a login without a role take the one role that admits
+// the token.
+const selectByClaims = "claims"
 
 // Config says whose keys count on a mount. Exactly one key source is set.
 type Config struct {
@@ -43,6 +60,7 @@ type Config struct {
 	Algorithms       []string          `json:"jwt_supported_algs,omitzero"`
 	BoundIssuer      string            `json:"bound_issuer,omitzero"`
 	DefaultRole      string            `json:"default_role,omitzero"`
+	RoleSelection    string            `json:"role_selection,omitzero"` // "" or "claims"
 	ProviderConfig   map[string]string `json:"provider_config,omitzero"`
 	NamespaceInState bool              `json:"namespace_in_state,omitzero"`
 	CriticalCertExts []string          `json:"unsupported_critical_cert_extensions,omitzero"`
@@ -58,7 +76,7 @@ func configFrom(p Params, old *Config) (*Config, error) {
 		ResponseMode: p.String("oidc_response_mode"), ResponseTypes: p.List("oidc_response_types"),
 		JWKSURL: p.String("jwks_url"), JWKSCAPEM: p.String("jwks_ca_pem"),
 		PublicKeys: trimPEM(p.List("jwt_validation_pubkeys")), Algorithms: p.List("jwt_supported_algs"),
-		BoundIssuer: p.String("bound_issuer"), DefaultRole: p.String("default_role"),
+		BoundIssuer: p.String("bound_issuer"), DefaultRole: p.String("default_role"), RoleSelection: p.String("role_selection"),
 		CriticalCertExts: p.List("unsupported_critical_cert_extensions"),
 		TLSServerNames:   p.List("override_allowed_server_names"),
 		NamespaceInState: true,
@@ -117,17 +135,42 @@ func pairsFrom(v any) ([]Pair, error) {
 		if !ok {
 			return nil, invalid("%s", pairsText)
 		}
-		url, ok := m["jwks_url"].(string)
-		if !ok || url == "" {
+		var pair Pair
+		for name, to := range map[string]*string{
+			"jwks_url": &pair.URL, "jwks_ca_pem": &pair.CAPEM, "issuer": &pair.Issuer, "oidc_discovery_url": &pair.DiscoveryURL,
+		} {
+			if v, given := m[name]; given {
+				if *to, ok = v.(string); !ok {
+					return nil, invalid("%s", pairsText)
+				}
+			}
+		}
+		if (pair.URL == "") == (pair.DiscoveryURL == "") {
 			return nil, invalid("%s", pairsText)
 		}
-		ca, ok := m["jwks_ca_pem"].(string)
-		if _, given := m["jwks_ca_pem"]; given && !ok {
-			return nil, invalid("%s", pairsText)
-		}
-		out = append(out, Pair{URL: url, CAPEM: ca})
+		out = append(out, pair)
 	}
-	return out, nil
+	return out, checkIssuers(out)
+}
+
+// checkIssuers refuses pairs of which some say whose keys they hold and others
+// do not, and two for one issuer.
+func checkIssuers(pairs []Pair) error {
+	seen := map[string]bool{}
+	for i := range pairs {
+		p := &pairs[i]
+		switch iss := p.issuer(); {
+		case p.DiscoveryURL != "" && p.Issuer != "" && p.Issuer != p.DiscoveryURL:
+			return invalid("invalid jwks_pairs: the issuer of an 'oidc_discovery_url' is that URL")
+		case (iss == "") != (pairs[0].issuer() == ""):
+			return invalid("invalid jwks_pairs: either all pairs name their issuer or none does")
+		case iss != "" && seen[iss]:
+			return invalid("invalid jwks_pairs: issuer %q stands in two pairs", clip(iss))
+		default:
+			seen[iss] = true
+		}
+	}
+	return nil
 }
 
 func (c *Config) bounded() error {
@@ -152,6 +195,8 @@ type source struct {
 	keys   jwks.Source
 	static bool
 	pairs  []jwks.Source // of a mount with several sets; keys is nil then
+	// byIssuer has the same sets by whose they are; nil when they do not say.
+	byIssuer map[string]jwks.Source
 
 	// users counts who holds the source: a login that runs while the
 	// configuration is replaced finishes on the keys it started with.
@@ -225,12 +270,18 @@ func (c *Config) connect(client *jwks.Client) (*source, error) {
 	case len(c.Pairs) > 0:
 		s := &source{}
 		for _, p := range c.Pairs {
-			k, err := client.URL(jwks.URLConfig{URL: p.URL, CAPEM: p.CAPEM})
+			k, err := p.connect(client)
 			if err != nil {
 				s.close()
 				return nil, err
 			}
 			s.pairs = append(s.pairs, k)
+			if iss := p.issuer(); iss != "" {
+				if s.byIssuer == nil {
+					s.byIssuer = map[string]jwks.Source{}
+				}
+				s.byIssuer[iss] = k
+			}
 		}
 		return s, nil
 	case c.DiscoveryURL != "":
@@ -238,6 +289,13 @@ func (c *Config) connect(client *jwks.Client) (*source, error) {
 		return &source{keys: k}, err
 	}
 	return nil, errors.New("authjwt: the configuration has no key source")
+}
+
+func (p *Pair) connect(client *jwks.Client) (jwks.Source, error) {
+	if p.DiscoveryURL != "" {
+		return client.Discovery(jwks.DiscoveryConfig{Issuer: p.DiscoveryURL, CAPEM: p.CAPEM})
+	}
+	return client.URL(jwks.URLConfig{URL: p.URL, CAPEM: p.CAPEM})
 }
 
 func parseKey(text string) (*jwt.Key, error) {
@@ -298,6 +356,10 @@ func (c *Config) checkSources() error {
 		return invalid("CA PEMs must be provided as part of the 'jwks_pairs' when using multiple JWKS URLs")
 	case len(c.Pairs) > 0 && c.BoundIssuer != "":
 		return invalid("Bound issuer is not supported for use with 'jwks_pairs'")
+	case c.RoleSelection != "" && c.RoleSelection != selectByClaims:
+		return invalid("invalid 'role_selection': %s", clip(c.RoleSelection))
+	case c.RoleSelection != "" && c.DefaultRole != "":
+		return invalid("'role_selection' and 'default_role' both say what a login without a role gets; set one")
 	}
 	return nil
 }
@@ -367,13 +429,13 @@ func (c *Config) checkRest() error {
 func (c *Config) View() map[string]any {
 	pairs := make([]any, len(c.Pairs))
 	for i, p := range c.Pairs {
-		pairs[i] = map[string]any{"jwks_url": p.URL, "jwks_ca_pem": p.CAPEM}
+		pairs[i] = p.view()
 	}
 	provider := map[string]any{}
 	for k, v := range maps.All(c.ProviderConfig) {
 		provider[k] = v
 	}
-	return map[string]any{
+	m := map[string]any{
 		"bound_issuer": c.BoundIssuer, "default_role": c.DefaultRole,
 		"jwks_ca_pem": c.JWKSCAPEM, "jwks_pairs": pairs, "jwks_url": c.JWKSURL,
 		"jwt_supported_algs": notNil(c.Algorithms), "jwt_validation_pubkeys": notNil(c.PublicKeys),
@@ -383,6 +445,21 @@ func (c *Config) View() map[string]any {
 		"override_allowed_server_names": notNil(c.TLSServerNames), "provider_config": provider,
 		"unsupported_critical_cert_extensions": notNil(c.CriticalCertExts),
 	}
+	if c.RoleSelection != "" {
+		m["role_selection"] = c.RoleSelection
+	}
+	return m
+}
+
+// view is the pair as it was written.
+func (p *Pair) view() map[string]any {
+	m := map[string]any{"jwks_ca_pem": p.CAPEM}
+	for k, v := range map[string]string{"jwks_url": p.URL, "issuer": p.Issuer, "oidc_discovery_url": p.DiscoveryURL} {
+		if v != "" {
+			m[k] = v
+		}
+	}
+	return m
 }
 
 func notNil(l []string) []string {

@@ -75,14 +75,11 @@ func (m *Method) Login(ctx context.Context, rq Request) (Result, error) {
 		return Result{}, invalid("could not load configuration")
 	}
 	defer c.source.release()
-	r, err := m.find(ctx, c, &rq)
-	if err != nil {
-		return Result{}, err
+	decide := m.named
+	if rq.Role == "" && c.RoleSelection == selectByClaims {
+		decide = m.choose
 	}
-	if len(r.BoundCIDRs) > 0 && !session.Admits(r.BoundCIDRs, rq.Remote) {
-		return Result{}, fault.New(fault.Denied, "permission denied").WithReason("address")
-	}
-	grant, checks, err := m.admit(ctx, c, r, rq.JWT)
+	r, grant, checks, err := decide(ctx, c, &rq)
 	if err != nil {
 		m.explain(rq, err)
 		return Result{}, err
@@ -90,6 +87,19 @@ func (m *Method) Login(ctx context.Context, rq Request) (Result, error) {
 	res, err := m.commit(ctx, rq, r, grant)
 	res.Checks = checks
 	return res, err
+}
+
+// named judges the token by the role that the login names, or the default one.
+func (m *Method) named(ctx context.Context, c *compiledConfig, rq *Request) (*compiledRole, trust.Grant, []policy.Check, error) {
+	r, err := m.find(ctx, c, rq)
+	if err != nil {
+		return nil, trust.Grant{}, nil, err
+	}
+	if len(r.BoundCIDRs) > 0 && !session.Admits(r.BoundCIDRs, rq.Remote) {
+		return nil, trust.Grant{}, nil, fault.New(fault.Denied, "permission denied").WithReason("address")
+	}
+	grant, checks, err := m.admit(ctx, c, r, rq.JWT)
+	return r, grant, checks, err
 }
 
 // explain tells the operator's log why a login was refused.
@@ -161,7 +171,7 @@ func (s *source) verify(ctx context.Context, tok *jwt.Token, allowed []jwt.Algor
 			return v, nil
 		}
 	}
-	if errors.Is(err, errNoKeyID) || errors.Is(err, errAmbiguousKeyID) {
+	if errors.Is(err, errNoKeyID) || errors.Is(err, errAmbiguousKeyID) || errors.Is(err, errIssuer) {
 		return nil, err
 	}
 	if errors.Is(err, jwks.ErrUnavailable) {
@@ -177,6 +187,7 @@ var (
 			WithReason("key_id_missing")
 	errAmbiguousKeyID = fault.New(fault.Invalid, "error validating token: error verifying token signature: error searching for key set: more than one JWKS endpoint publishes the token's key id").
 				WithReason("key_id_ambiguous")
+	errIssuer = fault.New(fault.Invalid, "error validating token: invalid issuer (iss) claim").WithReason(trust.ReasonIssuer)
 )
 
 func (s *source) find(ctx context.Context, tok *jwt.Token) ([]*jwt.Key, error) {
@@ -187,6 +198,15 @@ func (s *source) find(ctx context.Context, tok *jwt.Token) ([]*jwt.Key, error) {
 	}
 	if s.keys != nil {
 		return s.keys.Keys(ctx, kid, has)
+	}
+	if s.byIssuer != nil {
+		// Only the issuer's own keys are asked for and tried, so that two
+		// issuers may use one key id and neither can speak for the other.
+		iss, _ := tok.Unverified().Issuer()
+		if keys := s.byIssuer[iss]; keys != nil {
+			return keys.Keys(ctx, kid, has)
+		}
+		return nil, errIssuer
 	}
 	if !has {
 		return nil, errNoKeyID

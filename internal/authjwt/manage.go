@@ -77,12 +77,8 @@ func (m *Method) WriteConfig(ctx context.Context, mt Mount, p Params) (warnings 
 
 // stored returns the stored configuration, nil when there is none.
 func (m *Method) stored(ctx context.Context, uuid string) (c *Config, err error) {
-	err = m.st.View(ctx, func(tx storage.ReadTx) error {
-		var v Config
-		found, err := get(tx, configKey(uuid), &v)
-		if found {
-			c = &v
-		}
+	err = m.st.View(ctx, func(tx storage.ReadTx) (err error) {
+		c, err = get[Config](tx, configKey(uuid))
 		return err
 	})
 	return c, err
@@ -90,13 +86,12 @@ func (m *Method) stored(ctx context.Context, uuid string) (c *Config, err error)
 
 // Role returns a role as it is read back, nil when there is none.
 func (m *Method) Role(ctx context.Context, mt Mount, name string) (view map[string]any, err error) {
-	var r Role
-	found := false
+	var r *Role
 	err = m.st.View(ctx, func(tx storage.ReadTx) (err error) {
-		found, err = get(tx, roleKey(mt.UUID, strings.ToLower(name)), &r)
+		r, err = get[Role](tx, roleKey(mt.UUID, strings.ToLower(name)))
 		return err
 	})
-	if err != nil || !found {
+	if err != nil || r == nil {
 		return nil, err
 	}
 	return r.View()
@@ -104,16 +99,14 @@ func (m *Method) Role(ctx context.Context, mt Mount, name string) (view map[stri
 
 // HasRole reports whether a role exists.
 func (m *Method) HasRole(ctx context.Context, mt Mount, name string) (bool, error) {
-	found := false
 	err := m.st.View(ctx, func(tx storage.ReadTx) error {
 		_, err := tx.Get(roleKey(mt.UUID, strings.ToLower(name)))
-		if errors.Is(err, storage.ErrNotFound) {
-			return nil
-		}
-		found = err == nil
 		return err
 	})
-	return found, err
+	if errors.Is(err, storage.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // ErrRoleName is returned for a name that no role can have. The reference
@@ -128,22 +121,25 @@ func (m *Method) WriteRole(ctx context.Context, mt Mount, name string, p Params,
 		return nil, ErrRoleName
 	}
 	err = m.st.Update(ctx, func(tx storage.Tx) error {
-		var r Role
-		var c Config
-		if _, err := get(tx, roleKey(mt.UUID, name), &r); err != nil {
+		r, err := get[Role](tx, roleKey(mt.UUID, name))
+		if err != nil {
 			return err
 		}
-		if _, err := get(tx, configKey(mt.UUID), &c); err != nil {
+		c, err := get[Config](tx, configKey(mt.UUID))
+		if err != nil {
 			return err
+		}
+		if r == nil {
+			r = &Role{}
 		}
 		if err := r.apply(p); err != nil {
 			return err
 		}
-		if err := r.check(name, p, mt, &c); err != nil {
+		if err := r.check(name, p, mt, c); err != nil {
 			return err
 		}
 		warnings = r.warnings(mt, known)
-		return put(tx, roleKey(mt.UUID, name), &r)
+		return put(tx, roleKey(mt.UUID, name), r)
 	})
 	if err != nil {
 		return nil, err
@@ -189,12 +185,11 @@ func (m *Method) Roles(ctx context.Context, mt Mount, after string, limit int) (
 // Limits are what the mount and the role of a token say today about its life,
 // for a renewal. Invalid: the role no longer exists.
 func (m *Method) Limits(tx storage.ReadTx, mt Mount, role string) (session.Limits, error) {
-	var r Role
-	found, err := get(tx, roleKey(mt.UUID, role), &r)
+	r, err := get[Role](tx, roleKey(mt.UUID, role))
 	if err != nil {
 		return session.Limits{}, err
 	}
-	if !found {
+	if r == nil {
 		return session.Limits{}, invalid("role %s does not exist during renewal", clip(role))
 	}
 	return r.limits(mt), nil

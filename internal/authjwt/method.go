@@ -194,19 +194,21 @@ func configKey(uuid string) []byte     { return []byte(keyPrefix + uuid + "/conf
 func rolePrefix(uuid string) []byte    { return []byte(keyPrefix + uuid + "/role/") }
 func roleKey(uuid, name string) []byte { return append(rolePrefix(uuid), name...) }
 
-// get reads one stored value into v and reports whether it is there.
-func get(tx storage.ReadTx, key []byte, v any) (bool, error) {
+// get reads one stored value, nil when it is not there. Each call makes a fresh
+// one, since a transaction's function may run more than once.
+func get[T any](tx storage.ReadTx, key []byte) (*T, error) {
 	b, err := tx.Get(key)
 	if errors.Is(err, storage.ErrNotFound) {
-		return false, nil
+		return nil, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("authjwt: %w", err)
+		return nil, fmt.Errorf("authjwt: %w", err)
 	}
+	v := new(T)
 	if err := json.Unmarshal(b, v, codec); err != nil {
-		return false, fmt.Errorf("authjwt: %s cannot be read: %w", key, err)
+		return nil, fmt.Errorf("authjwt: %s cannot be read: %w", key, err)
 	}
-	return true, nil
+	return v, nil
 }
 
 func put(tx storage.Tx, key []byte, v any) error {
@@ -314,15 +316,15 @@ func (m *Method) role(ctx context.Context, uuid, name string, c *compiledConfig)
 	if r != nil {
 		return r, nil
 	}
-	r = &compiledRole{name: name}
-	found := false
+	var stored *Role
 	err := m.st.View(ctx, func(tx storage.ReadTx) (err error) {
-		found, err = get(tx, roleKey(uuid, name), &r.Role)
+		stored, err = get[Role](tx, roleKey(uuid, name))
 		return err
 	})
-	if err != nil || !found {
+	if err != nil || stored == nil {
 		return nil, err
 	}
+	r = &compiledRole{Role: *stored, name: name}
 	if r.RoleType == roleJWT {
 		spec, err := r.spec(name, &c.Config)
 		if err != nil {

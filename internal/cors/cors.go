@@ -82,6 +82,7 @@ func (s *Store) Reload(ctx context.Context) error {
 	defer s.mu.Unlock()
 	var c Config
 	err := s.st.View(ctx, func(tx storage.ReadTx) error {
+		c = Config{}
 		b, err := tx.Get([]byte(key))
 		if errors.Is(err, storage.ErrNotFound) {
 			return nil

@@ -6,14 +6,16 @@ import (
 
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/storage/embedded"
+	"github.com/jotgate/jotgate/internal/storage/storagetest"
 )
 
 func TestOnlyNamedOriginsMayCall(t *testing.T) {
-	st, err := embedded.Open(t.TempDir(), embedded.Options{})
+	raw, err := embedded.Open(t.TempDir(), embedded.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer st.Close()
+	defer raw.Close()
+	st := storagetest.Twice(raw)
 	ctx := context.Background()
 	s, err := Open(ctx, st, nil)
 	if err != nil {

@@ -109,8 +109,9 @@ func (s *Store) Close() { s.stop() }
 func (s *Store) Reload(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	next := &snapshot{rules: map[string]*counted{}, exact: map[string]*counted{}, leases: map[string]*LeaseRule{}}
+	var next *snapshot
 	err := s.st.View(ctx, func(tx storage.ReadTx) error {
+		next = &snapshot{rules: map[string]*counted{}, exact: map[string]*counted{}, leases: map[string]*LeaseRule{}}
 		items, err := tx.Scan([]byte(rulePrefix), nil, maxRules)
 		if err != nil {
 			return err

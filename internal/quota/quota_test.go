@@ -12,6 +12,7 @@ import (
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/storage"
 	"github.com/jotgate/jotgate/internal/storage/embedded"
+	"github.com/jotgate/jotgate/internal/storage/storagetest"
 )
 
 type clock struct{ t time.Time }
@@ -20,11 +21,12 @@ func (c *clock) now() time.Time { return c.t }
 
 func open(t *testing.T) (*Store, *clock, storage.Store) {
 	t.Helper()
-	st, err := embedded.Open(t.TempDir(), embedded.Options{})
+	raw, err := embedded.Open(t.TempDir(), embedded.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = st.Close() })
+	t.Cleanup(func() { _ = raw.Close() })
+	st := storagetest.Twice(raw)
 	c := &clock{time.Unix(1_000_000, 0)}
 	s, err := Open(context.Background(), st, Options{Now: c.now})
 	if err != nil {
