@@ -321,6 +321,19 @@ func TestStrangersCanNeitherStartNorCancelNorGive(t *testing.T) {
 	}
 }
 
+func TestSudoOnTheOperatorsPathsIsEnough(t *testing.T) {
+	v, shares := sharedVault(t, servertest.Options{})
+	v.ok("PUT", "sys/policies/acl/operator", `{"policy":"path \"sys/rekey/*\" { capabilities = [\"read\",\"update\",\"delete\",\"sudo\"] } path \"sys/storage/raft/snapshot\" { capabilities = [\"read\",\"sudo\"] }"}`)
+	v.token = decode[login](t, second(v.Vault("POST", "auth/token/create", v.token, `{"policies":["operator"]}`))).Auth.ClientToken
+	st := v.ok("PUT", "sys/rekey/init", `{"secret_shares":1,"secret_threshold":1}`)
+	v.ok("PUT", "sys/rekey/update", give(shares[0], st.Nonce))
+	v.ok("DELETE", "sys/rekey/init", "")
+	if status, body := v.Vault("GET", "sys/storage/raft/snapshot", v.token, ""); status != 200 || len(body) < 4096 {
+		t.Errorf("snapshot: %d", status)
+	}
+	v.refused(403, "permission denied", "PUT", "sys/generate-root/attempt", "")
+}
+
 func second[A, B any](_ A, b B) B { return b }
 
 // A node that unseals itself has one key, and that key is its only share.
