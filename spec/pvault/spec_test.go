@@ -134,9 +134,9 @@ func (p *player) send(st step) (int, string) {
 	request, who, _ := strings.Cut(p.fill(st.request), " as ")
 	method, path, _ := strings.Cut(request, " ")
 	headers := st.headers
-	switch {
-	case who == "":
-	case who == "admin":
+	switch who {
+	case "":
+	case "admin":
 		headers = append(headers, "Authorization", "Bearer "+servertest.AdminKey)
 	default:
 		headers = append(headers, "Authorization", "Bearer "+p.token(who))

@@ -1,8 +1,11 @@
 package pvaultapi
 
 import (
+	"bytes"
 	"context"
 	"strings"
+
+	"github.com/go-json-experiment/json"
 
 	"github.com/jotgate/jotgate/internal/engine/objects"
 )
@@ -16,32 +19,47 @@ func (c *call) wantsSchema() bool {
 	return strings.Contains(c.http.Header.Get("Accept"), mediaSchema)
 }
 
-// collectionBody reads a collection in either form.
-func (c *call) collectionBody() (objects.Collection, error) {
-	var in objects.Collection
+// collectionBody reads a collection in either form. changes says which
+// attributes of each property a JSON body names; PVSchema names all.
+func (c *call) collectionBody() (in objects.Collection, changes []objects.PropertyChange, err error) {
 	m, err := c.mediaType()
 	if err != nil {
-		return in, err
+		return in, nil, err
 	}
 	b, err := c.body()
 	if err != nil {
-		return in, err
+		return in, nil, err
 	}
 	schema := m == mediaSchema
-	if f := c.query.get("format"); f != "" {
-		schema = f == "pvschema"
+	if c.query.get("format") == "pvschema" && !looksLikeObject(b) {
+		schema = true
 	}
-	if schema {
-		if m == mediaJSON { // a client that wraps the text in a JSON string
-			var text string
-			if err := decodeJSON(b, &text); err != nil {
-				return in, err
-			}
-			b = []byte(text)
+	if !schema {
+		if err := decodeJSON(b, &in); err != nil {
+			return in, nil, err
 		}
-		return objects.ParseSchema(b)
+		var named struct {
+			Properties []objects.PropertyChange `json:"properties"`
+		}
+		err = json.Unmarshal(b, &named) // the strict decoder has passed it
+		return in, named.Properties, err
 	}
-	return in, decodeJSON(b, &in)
+	if m == mediaJSON { // a client that wraps the text in a JSON string
+		var text string
+		if err := decodeJSON(b, &text); err != nil {
+			return in, nil, err
+		}
+		b = []byte(text)
+	}
+	in, err = objects.ParseSchema(b)
+	return in, nil, err
+}
+
+// looksLikeObject reports whether a body is a JSON object: the parameter format
+// may speak of the answer only.
+func looksLikeObject(b []byte) bool {
+	b = bytes.TrimLeft(b, " \t\r\n")
+	return len(b) > 0 && b[0] == '{'
 }
 
 // showCollections answers in the form that the caller wants.
@@ -75,7 +93,7 @@ func getCollection(ctx context.Context, c *call) (reply, error) {
 }
 
 func addCollection(ctx context.Context, c *call) (reply, error) {
-	in, err := c.collectionBody()
+	in, _, err := c.collectionBody()
 	if err != nil {
 		return reply{}, err
 	}
@@ -87,11 +105,11 @@ func addCollection(ctx context.Context, c *call) (reply, error) {
 }
 
 func updateCollection(ctx context.Context, c *call) (reply, error) {
-	in, err := c.collectionBody()
+	in, changes, err := c.collectionBody()
 	if err != nil {
 		return reply{}, err
 	}
-	out, err := c.door.o.Objects.UpdateCollection(ctx, c.pass, c.params.Get("collection"), in, c.query.option("show_builtins"))
+	out, err := c.door.o.Objects.UpdateCollection(ctx, c.pass, c.params.Get("collection"), in, changes, c.query.option("show_builtins"))
 	if err != nil {
 		return reply{}, err
 	}

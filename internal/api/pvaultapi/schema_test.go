@@ -105,6 +105,14 @@ func TestPropertiesChangeOnlyWhereItIsSafe(t *testing.T) {
 	w.refused(409, "PV3218", "key-all", "POST", p+"must", `{"data_type_name":"STRING"}`)
 	w.must("key-all", "PATCH", "ctl/collections/buyers", `{"properties":[{"name":"extra","data_type_name":"STRING","is_nullable":true}]}`)
 	w.refused(400, "PV1012", "key-all", "PATCH", "ctl/collections/buyers", `{"properties":[{"name":"extra","data_type_name":"EMAIL","is_nullable":true}]}`)
+	w.must("key-all", "PATCH", "ctl/collections/buyers", `{"properties":[{"name":"points","data_type_name":"INTEGER","description":"d"}]}`)
+	if a := w.must("key-all", "GET", "ctl/collections/buyers/properties/points", ""); !strings.Contains(a.body, `"description":"d"`) || !strings.Contains(a.body, `"is_index":true`) || !strings.Contains(a.body, `"is_nullable":true`) {
+		t.Errorf("what the request did not name has changed: %s", a.body)
+	}
+	w.must("key-all", "PATCH", "ctl/collections/buyers?format=pvschema", "buyers PERSONS (points INTEGER NULL);", "Content-Type", "application/pvschema")
+	if a := w.must("key-all", "GET", "ctl/collections/buyers/properties/points", ""); !strings.Contains(a.body, `"is_index":false`) {
+		t.Errorf("PVSchema names every attribute: %s", a.body)
+	}
 }
 
 func TestDeletedCollectionTakesItsDataAlong(t *testing.T) {

@@ -196,8 +196,9 @@ func (e *Engine) extend(tx storage.ReadTx, def *definition, ps []Property) error
 }
 
 // UpdateCollection adds the properties that are new and changes those that are
-// there; what the request does not name stays.
-func (e *Engine) UpdateCollection(ctx context.Context, pass gate.Pass, name string, in Collection, builtins bool) (Collection, error) {
+// there; what the request does not name stays. changes says, property by
+// property, what the request names; nil means that it names everything.
+func (e *Engine) UpdateCollection(ctx context.Context, pass gate.Pass, name string, in Collection, changes []PropertyChange, builtins bool) (Collection, error) {
 	if err := pass.Check("update-collection", schemaPath+"/"+name); err != nil {
 		return Collection{}, err
 	}
@@ -208,7 +209,7 @@ func (e *Engine) UpdateCollection(ctx context.Context, pass gate.Pass, name stri
 		}
 		def := c.def.clone()
 		var fresh []Property
-		for _, p := range in.Properties {
+		for n, p := range in.Properties {
 			i := def.find(p.Name)
 			if i < 0 {
 				fresh = append(fresh, p)
@@ -218,6 +219,9 @@ func (e *Engine) UpdateCollection(ctx context.Context, pass gate.Pass, name stri
 				return fault.Newf(fault.Invalid, "The data type of the property %s cannot be changed.", p.Name).WithDetail("property", p.Name)
 			}
 			ch := PropertyChange{Description: &p.Description, IsIndex: &p.IsIndex, IsSubstringIndex: &p.IsSubstringIndex, IsNullable: &p.IsNullable, IsUnique: &p.IsUnique}
+			if n < len(changes) {
+				ch = changes[n]
+			}
 			if err := e.changeProperty(ctx, tx, c, &def, i, ch); err != nil {
 				return err
 			}

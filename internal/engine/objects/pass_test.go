@@ -49,7 +49,7 @@ func TestNoMethodWithoutItsPass(t *testing.T) {
 			return err
 		},
 		"update-collection": func(p gate.Pass, _ Call) error {
-			_, err := e.UpdateCollection(ctx, p, "c", Collection{}, false)
+			_, err := e.UpdateCollection(ctx, p, "c", Collection{}, nil, false)
 			return err
 		},
 		"delete-collection":       func(p gate.Pass, _ Call) error { return e.DeleteCollection(ctx, p, "c") },
