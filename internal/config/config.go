@@ -141,8 +141,10 @@ type Pvault struct {
 	ForceReason bool
 	// AdminMayReadData lets the administrator read personal data.
 	AdminMayReadData bool
-	DefaultPageSize  int
-	MaxPageSize      int
+	// AllowOrigins are the origins of web pages that may call, or "*".
+	AllowOrigins    []string
+	DefaultPageSize int
+	MaxPageSize     int
 }
 
 func defaults() *Config {

@@ -167,6 +167,7 @@ func TestRulesThatProtectSecrets(t *testing.T) {
 		"seal env unset":     {good + "\n[seal]\ntype='env'\nkey_env='NOPE'", "is not set"},
 		"admin key twice":    {good + "\n[pvault]\nadmin_key_env='KEY'\nadmin_key_file='" + private + "'", "is given more than once"},
 		"admin key unset":    {good + "\n[pvault]\nadmin_key_env='NOPE'", "is not set"},
+		"origins":            {good + "\n[pvault]\nallow_origins=['https://a.test/path']", "is no origin"},
 		"pages":              {good + "\n[pvault]\nmax_page_size=5\ndefault_page_size=6", "is greater than max_page_size"},
 		"iam missing":        {good + "\n[iam]\nfile='/nope'", "name the IAM file"},
 		"no table":           {"log = 1\n" + good, "is not a table"},

@@ -377,6 +377,12 @@ func (r *reader) pvault(t *table) {
 	}
 	p.ForceReason = t.bool("force_access_reason", p.ForceReason)
 	p.AdminMayReadData = t.bool("admin_may_read_data", p.AdminMayReadData)
+	p.AllowOrigins = t.texts("allow_origins")
+	for _, o := range p.AllowOrigins {
+		if u, err := url.Parse(o); o != "*" && (err != nil || u.Host == "" || u.Scheme+"://"+u.Host != o) {
+			t.problem("allow_origins", fmt.Sprintf("%q is no origin", o), `write scheme://host or scheme://host:port, or "*" for all`)
+		}
+	}
 	p.MaxPageSize = t.int("max_page_size", p.MaxPageSize, 1, 10000)
 	p.DefaultPageSize = t.int("default_page_size", min(p.DefaultPageSize, p.MaxPageSize), 1, 10000)
 	if p.DefaultPageSize > p.MaxPageSize {

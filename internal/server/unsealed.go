@@ -244,6 +244,7 @@ func (s *Server) buildPvault(ctx context.Context, u *unsealed, g *gate.Gate, key
 		Healthy:          func(ctx context.Context) error { return s.barrier.View(ctx, func(storage.ReadTx) error { return nil }) },
 		ReasonOptional:   !s.cfg.Pvault.ForceReason,
 		AdminMayReadData: s.cfg.Pvault.AdminMayReadData,
+		AllowOrigins:     s.cfg.Pvault.AllowOrigins,
 		Configuration:    pvaultConfiguration(s.cfg, s.level),
 	})
 	return err

@@ -10,5 +10,5 @@
 // header, query parameters that the operation does not know, bodies beyond the
 // operation's limit, and data calls without an access reason. Every request,
 // also one for a path that does not exist, passes the gate and leaves an audit
-// entry.
+// entry; only a browser's preflight question, which asks for nothing, does not.
 package pvaultapi

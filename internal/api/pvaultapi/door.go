@@ -80,6 +80,9 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h["Cache-Control"] = noStore
 	h["X-Content-Type-Options"] = noSniff
+	if d.browser(w, r) {
+		return
+	}
 
 	c := &call{door: d, w: w, http: r}
 	req := gate.Request{ID: gate.NewID(), Door: "pvault", Method: r.Method, Path: r.URL.Path}

@@ -276,3 +276,31 @@ func TestPanicIsAServerErrorThatIsAudited(t *testing.T) {
 		t.Error("the audit entry says nothing of the failure")
 	}
 }
+
+func TestBrowsersAreToldWhichPagesMayCall(t *testing.T) {
+	origin := func(w *world, method, from string) answer {
+		return w.as("key-all", method, version, "", "Origin", from, "Access-Control-Request-Method", "GET")
+	}
+	for _, tc := range []struct {
+		allow []string
+		from  string
+		want  string
+	}{
+		{nil, "https://app.test", ""},
+		{[]string{"https://app.test"}, "https://app.test", "https://app.test"},
+		{[]string{"https://app.test"}, "https://app.test.evil.test", ""},
+		{[]string{"https://app.test"}, "null", ""},
+		{[]string{"*"}, "https://any.test", "*"},
+	} {
+		w := newWorld(t, func(o *pvaultapi.Options) { o.AllowOrigins = tc.allow })
+		preflight, call := origin(w, "OPTIONS", tc.from), origin(w, "GET", tc.from)
+		for _, a := range []answer{preflight, call} {
+			if got := a.header.Get("Access-Control-Allow-Origin"); got != tc.want || a.header.Get("Access-Control-Allow-Credentials") != "" {
+				t.Errorf("%v from %s: %q", tc.allow, tc.from, got)
+			}
+		}
+		if (preflight.status == 204) != (tc.want != "") || call.status != 200 {
+			t.Errorf("%v from %s: %d, %d", tc.allow, tc.from, preflight.status, call.status)
+		}
+	}
+}

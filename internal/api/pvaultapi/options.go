@@ -73,6 +73,10 @@ type Options struct {
 	// RotateKeys rotates the key that encrypts stored values; nil refuses.
 	RotateKeys func(ctx context.Context) error
 
+	// AllowOrigins are the origins of web pages that may call, such as
+	// "https://app.example.com", or "*" for all; empty means none.
+	AllowOrigins []string
+
 	// ReasonOptional lets data calls come without an access reason.
 	ReasonOptional bool
 	// AdminMayReadData lets the built-in administrator touch data.
