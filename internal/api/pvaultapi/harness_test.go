@@ -23,6 +23,7 @@ import (
 	"github.com/jotgate/jotgate/internal/principal"
 	"github.com/jotgate/jotgate/internal/seal"
 	"github.com/jotgate/jotgate/internal/storage/embedded"
+	"github.com/jotgate/jotgate/internal/storage/storagetest"
 )
 
 // clock is a clock that tests move.
@@ -168,7 +169,7 @@ func newWorld(t testing.TB, change ...func(*pvaultapi.Options)) *world {
 	w.store = store
 	ring := seal.NewKeyring(start)
 	var err error
-	if w.engine, err = objects.New(objects.Options{Store: seal.Wrap(store, ring), Keyring: ring}); err != nil {
+	if w.engine, err = objects.New(objects.Options{Store: seal.Wrap(storagetest.Twice(store), ring), Keyring: ring}); err != nil {
 		t.Fatal(err)
 	}
 	w.iam = &fakeIAM{jwts: map[string]*principal.Principal{}, users: map[string]time.Time{"bob": {}}, admin: "pvaultauth", text: []byte("[users]\n")}

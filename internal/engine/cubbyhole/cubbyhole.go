@@ -190,6 +190,7 @@ func (e *Engine) Sweep(ctx context.Context, alive func(tx storage.ReadTx, tokenI
 	for {
 		id, dead := "", false
 		err := e.store.View(ctx, func(tx storage.ReadTx) error {
+			id, dead = "", false
 			items, err := tx.Scan([]byte(prefix), after, 1)
 			if err != nil || len(items) == 0 {
 				return err

@@ -17,6 +17,7 @@ import (
 	"github.com/jotgate/jotgate/internal/principal"
 	"github.com/jotgate/jotgate/internal/storage"
 	"github.com/jotgate/jotgate/internal/storage/embedded"
+	"github.com/jotgate/jotgate/internal/storage/storagetest"
 )
 
 type caller struct{ p *principal.Principal }
@@ -49,7 +50,7 @@ func newEngine(t *testing.T) (*cubbyhole.Engine, storage.Store) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
-	return cubbyhole.New(store), store
+	return cubbyhole.New(storagetest.Twice(store)), store
 }
 
 type drawerOf struct {
@@ -218,7 +219,7 @@ func TestADrawerGoesWithItsToken(t *testing.T) {
 		asked = append(asked, id)
 		return id == "bb", nil
 	})
-	if err != nil || !slices.Equal(asked, []string{"aab", "bb"}) || keys(t, store) != 40 {
+	if err != nil || !slices.Equal(slices.Compact(asked), []string{"aab", "bb"}) || keys(t, store) != 40 {
 		t.Errorf("sweep: %v, asked %v, %d keys left", err, asked, keys(t, store))
 	}
 	if _, err := (drawerOf{t, e, token("bb")}).read("x"); err != nil {

@@ -22,6 +22,7 @@ import (
 	"github.com/jotgate/jotgate/internal/seal"
 	"github.com/jotgate/jotgate/internal/storage"
 	"github.com/jotgate/jotgate/internal/storage/embedded"
+	"github.com/jotgate/jotgate/internal/storage/storagetest"
 )
 
 // openDoor lets every request through; the tests then look at what a Pass for one
@@ -62,7 +63,7 @@ func benchOn(t testing.TB, open func(now func() time.Time) (storage.Store, error
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
-	b.Engine = kv.New(seal.Wrap(store, seal.NewKeyring(b.clock)), now)
+	b.Engine = kv.New(seal.Wrap(storagetest.Twice(store), seal.NewKeyring(b.clock)), now)
 	b.gate = gate.New(openDoor{}, now)
 	return b
 }

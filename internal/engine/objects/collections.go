@@ -65,6 +65,7 @@ func (e *Engine) Collections(ctx context.Context, pass gate.Pass, builtins bool)
 		if err != nil {
 			return err
 		}
+		out = make([]Collection, 0, len(names))
 		for _, n := range names {
 			c, err := e.collection(tx, n)
 			if err != nil {

@@ -83,18 +83,21 @@ func (e *Engine) Types(ctx context.Context, pass gate.Pass, builtins bool) ([]Da
 	if err := pass.Check("list-data-types", typesPath); err != nil {
 		return nil, err
 	}
+	var custom []DataType
+	err := e.o.Store.View(ctx, func(tx storage.ReadTx) (err error) {
+		custom, err = customTypes(tx)
+		return err
+	})
+	if err != nil {
+		return nil, storageFault(err)
+	}
 	out := []DataType{}
 	if builtins {
 		for _, n := range sortedNames(builtinTypes) {
 			out = append(out, builtinTypes[n].wire())
 		}
 	}
-	err := e.o.Store.View(ctx, func(tx storage.ReadTx) error {
-		custom, err := customTypes(tx)
-		out = append(out, custom...)
-		return err
-	})
-	return out, storageFault(err)
+	return append(out, custom...), nil
 }
 
 // Type returns one data type.
@@ -117,6 +120,7 @@ func (e *Engine) Type(ctx context.Context, pass gate.Pass, name string) (DataTyp
 		if err != nil {
 			return err
 		}
+		out = DataType{}
 		return json.Unmarshal(b, &out)
 	})
 	return out, storageFault(err)
@@ -180,6 +184,8 @@ func (e *Engine) DeleteType(ctx context.Context, pass gate.Pass, name string) er
 		}
 		if _, err := tx.Get(typeKey(name)); errors.Is(err, storage.ErrNotFound) {
 			return noType(name)
+		} else if err != nil {
+			return err
 		}
 		all, err := e.collectionsByKey(tx)
 		if err != nil {

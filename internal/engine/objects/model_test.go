@@ -18,6 +18,7 @@ import (
 	"github.com/jotgate/jotgate/internal/principal"
 	"github.com/jotgate/jotgate/internal/seal"
 	"github.com/jotgate/jotgate/internal/storage/embedded"
+	"github.com/jotgate/jotgate/internal/storage/storagetest"
 )
 
 // caller lets a principal do everything that its claims allow.
@@ -50,7 +51,7 @@ func newLab(t testing.TB) *lab {
 	}
 	t.Cleanup(func() { _ = store.Close() })
 	ring := seal.NewKeyring(l.now)
-	if l.engine, err = New(Options{Store: seal.Wrap(store, ring), Keyring: ring, PageSize: 3}); err != nil {
+	if l.engine, err = New(Options{Store: seal.Wrap(storagetest.Twice(store), ring), Keyring: ring, PageSize: 3}); err != nil {
 		t.Fatal(err)
 	}
 	l.gate = gate.New(open{}, func() time.Time { return l.now })

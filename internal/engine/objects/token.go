@@ -277,7 +277,15 @@ func (e *Engine) Tokenize(ctx context.Context, call Call, in []TokenizeRequest, 
 		}
 		return e.noteTransaction(tx, c, transaction, out)
 	})
-	return out, err
+	for _, t := range out { // once, however often the transaction ran
+		if t.ObjectID != "" {
+			call.Pass.NoteObject(t.ObjectID)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 func (r *resolver) tokenize(tx storage.Tx, q *TokenizeRequest, x Expiry) (TokenValue, error) {
@@ -309,7 +317,6 @@ func (r *resolver) tokenize(tx storage.Tx, q *TokenizeRequest, x Expiry) (TokenV
 	if in.stored {
 		use.Object, use.ObjectEnd = in.object.id.String(), in.object.end()
 		out.ObjectID = use.Object
-		r.call.Pass.NoteObject(use.Object)
 	} else {
 		use.Owner = r.owner(in.object)
 	}

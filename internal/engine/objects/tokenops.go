@@ -214,7 +214,11 @@ func (e *Engine) Detokenize(ctx context.Context, call Call, f TokenFilter, props
 			if t.token.Type == PCIOneWay {
 				return fault.New(fault.Invalid, "A one-way token cannot be turned back.").WithDetail("type", PCIOneWay)
 			}
-			for _, o := range s.show(t) {
+			shown, err := s.show(t)
+			if err != nil {
+				return err
+			}
+			for _, o := range shown {
 				if out, err = s.render(out, t, o, props, show); err != nil {
 					return err
 				}
@@ -228,9 +232,9 @@ func (e *Engine) Detokenize(ctx context.Context, call Call, f TokenFilter, props
 
 // show lists the objects to render for a token: one per use of a pointer, one
 // for all uses of a token that holds its values itself.
-func (s *selector) show(f found) []*object {
+func (s *selector) show(f found) ([]*object, error) {
 	if f.token.Type != Pointer {
-		return []*object{{fields: toFields(f.token.Values)}}
+		return []*object{{fields: toFields(f.token.Values)}}, nil
 	}
 	var out []*object
 	for _, i := range f.refs {
@@ -238,11 +242,14 @@ func (s *selector) show(f found) []*object {
 		if !ok {
 			continue
 		}
-		if o, err := fetch(s.tx, s.c, key); err == nil {
+		switch o, err := fetch(s.tx, s.c, key); {
+		case err == nil:
 			out = append(out, o)
+		case !fault.Is(err, fault.NotFound):
+			return nil, err
 		}
 	}
-	return out
+	return out, nil
 }
 
 func (s *selector) render(b []byte, f found, o *object, props []string, show Metadata) ([]byte, error) {
