@@ -79,8 +79,6 @@ type Store struct {
 	have map[string]device // devices of the API that the broker has
 
 	stop func()
-	wake chan struct{}
-	done chan struct{}
 }
 
 // Open reads what is stored, adds its devices to the broker and follows
@@ -90,36 +88,24 @@ func Open(ctx context.Context, db storage.Store, o Options) (*Store, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	s := &Store{db: db, o: o, have: map[string]device{}, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	s := &Store{db: db, o: o, have: map[string]device{}}
 	s.headers.Store(&Headers{})
 	if err := s.follow(ctx); err != nil {
 		return nil, err
 	}
-	s.stop = db.Watch([]byte(prefix), func([][]byte) {
-		select {
-		case s.wake <- struct{}{}:
-		default: // a run that has not begun yet will see this change, too
+	ctx = context.WithoutCancel(ctx)
+	s.stop = storage.Follow(db, []byte(prefix), func() error {
+		err := s.follow(ctx)
+		if err != nil {
+			s.o.Log.Error("audit settings cannot be followed; what was known stays in force", "error", err)
 		}
+		return err
 	})
-	go s.run(context.WithoutCancel(ctx))
 	return s, nil
 }
 
 // Close stops following. The broker keeps its devices.
-func (s *Store) Close() {
-	s.stop()
-	close(s.wake)
-	<-s.done
-}
-
-func (s *Store) run(ctx context.Context) {
-	defer close(s.done)
-	for range s.wake {
-		if err := s.follow(ctx); err != nil {
-			s.o.Log.Error("audit settings cannot be followed; what was known stays in force", "error", err)
-		}
-	}
-}
+func (s *Store) Close() { s.stop() }
 
 // follow makes broker and headers agree with the storage.
 func (s *Store) follow(ctx context.Context) error {

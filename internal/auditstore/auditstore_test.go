@@ -17,6 +17,7 @@ import (
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/storage"
 	"github.com/jotgate/jotgate/internal/storage/embedded"
+	"github.com/jotgate/jotgate/internal/storage/storagetest"
 )
 
 func openDB(t *testing.T) storage.Store {
@@ -26,7 +27,7 @@ func openDB(t *testing.T) storage.Store {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	return db
+	return storagetest.Twice(db)
 }
 
 // node is one server's view.

@@ -67,6 +67,7 @@ func (m *Method) WriteConfig(ctx context.Context, mt Mount, p Params) (warnings 
 		err = m.st.Update(ctx, func(tx storage.Tx) error { return tx.Put(configKey(mt.UUID), text, time.Time{}) })
 	}
 	if err != nil {
+		m.state(mt.UUID).suspect() // it may be written all the same, if only the answer was lost
 		src.release()
 		return nil, err
 	}
@@ -141,10 +142,10 @@ func (m *Method) WriteRole(ctx context.Context, mt Mount, name string, p Params,
 		warnings = r.warnings(mt, known)
 		return put(tx, roleKey(mt.UUID, name), r)
 	})
+	m.state(mt.UUID).dropRole(name) // after a failure, too: perhaps only the answer was lost
 	if err != nil {
 		return nil, err
 	}
-	m.state(mt.UUID).dropRole(name)
 	return warnings, nil
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/jotgate/jotgate/internal/session"
 	"github.com/jotgate/jotgate/internal/storage"
 	"github.com/jotgate/jotgate/internal/storage/embedded"
+	"github.com/jotgate/jotgate/internal/storage/storagetest"
 )
 
 // params are the parameters of a write in a test.
@@ -52,7 +53,7 @@ func nodes(t *testing.T, n int) ([]node, storage.Store) {
 	}
 	t.Cleanup(func() { _ = raw.Close() })
 	ring := seal.NewKeyring(time.Now())
-	st := seal.Wrap(raw, ring)
+	st := seal.Wrap(storagetest.Twice(raw), ring)
 	var out []node
 	for range n {
 		ids, err := identity.Open(context.Background(), identity.Options{Storage: st, Keys: ring})

@@ -65,10 +65,12 @@ func Open(ctx context.Context, st storage.Store, failed func(error)) (*Store, er
 	if err := s.Reload(ctx); err != nil {
 		return nil, err
 	}
-	s.stop = storage.Follow(st, []byte(key), func() {
-		if err := s.Reload(context.Background()); err != nil && failed != nil {
+	s.stop = storage.Follow(st, []byte(key), func() error {
+		err := s.Reload(context.Background())
+		if err != nil && failed != nil {
 			failed(err)
 		}
+		return err
 	})
 	return s, nil
 }

@@ -210,12 +210,7 @@ func (s *Store) SetAdminKey(ctx context.Context, key string) error {
 
 // reloadKeys puts changed API keys into force. A stored configuration that
 // does not compile is no reason to fail: the keys are in force all the same.
-func (s *Store) reloadKeys(ctx context.Context) error {
-	if err := s.reload(ctx); err != nil && s.Problem() == nil {
-		return err
-	}
-	return nil
-}
+func (s *Store) reloadKeys(ctx context.Context) error { return s.beyondProblem(s.reload(ctx)) }
 
 func (s *Store) putAdmin(tx storage.Tx, key string) error {
 	return putJSON(tx, keyAdmin, keyRecord{HMAC: s.o.Hasher.HMAC(adminPurpose, []byte(key)), Created: s.o.Now().UTC()})

@@ -57,9 +57,7 @@ type Store struct {
 	o      StoreOptions
 	state  atomic.Pointer[state]
 	mu     sync.Mutex // one load at a time
-	wake   chan struct{}
 	done   chan struct{}
-	wg     sync.WaitGroup
 	stop   func()
 	closed sync.Once
 	failed atomic.Pointer[failure]
@@ -106,15 +104,8 @@ func NewStore(o StoreOptions) (*Store, error) {
 			return nil, err
 		}
 	}
-	s := &Store{o: o, wake: make(chan struct{}, 1), done: make(chan struct{})}
-	s.stop = o.Storage.Watch([]byte(prefix), func([][]byte) {
-		select {
-		case s.wake <- struct{}{}:
-		default: // a reload that has not begun will see this change too
-		}
-	})
-	s.wg.Add(1)
-	go s.follow()
+	s := &Store{o: o, done: make(chan struct{})}
+	s.stop = storage.Follow(o.Storage, []byte(prefix), s.follow)
 	return s, nil
 }
 
@@ -123,7 +114,6 @@ func (s *Store) Close() error {
 	s.closed.Do(func() {
 		close(s.done)
 		s.stop()
-		s.wg.Wait()
 		if st := s.state.Load(); st != nil {
 			st.snap.CloseExcept(nil)
 		}
@@ -205,25 +195,30 @@ func (s *Store) initialise(ctx context.Context) error {
 	})
 }
 
-// follow reloads after each change, of this node or another.
-func (s *Store) follow() {
-	defer s.wg.Done()
-	for {
-		select {
-		case <-s.done:
-			return
-		case <-s.wake:
-		}
-		if s.state.Load() == nil {
-			continue // not loaded yet: Load will read everything
-		}
-		if err := s.reload(context.Background()); err != nil {
-			s.o.Logger.Error("IAM configuration not reloaded; the last good one stays in force", "error", err)
-		}
-		if fn := s.loaded.Load(); fn != nil {
-			(*fn)()
-		}
+// follow reloads after each change, of this node or another. A configuration
+// that does not compile is followed as far as it can be.
+func (s *Store) follow() error {
+	if s.state.Load() == nil {
+		return nil // not loaded yet: Load will read everything
 	}
+	err := s.reload(context.Background())
+	if err != nil {
+		s.o.Logger.Error("IAM configuration not reloaded; the last good one stays in force", "error", err)
+	}
+	if fn := s.loaded.Load(); fn != nil {
+		(*fn)()
+	}
+	return s.beyondProblem(err)
+}
+
+// beyondProblem returns the error of a reload, unless it is that the stored
+// configuration does not compile: the API keys are in force all the same then,
+// and trying again would not help.
+func (s *Store) beyondProblem(err error) error {
+	if p := s.Problem(); p != nil && errors.Is(err, p) {
+		return nil
+	}
+	return err
 }
 
 // reload reads what is stored and puts it into force. If the text does not

@@ -21,6 +21,7 @@ import (
 	"github.com/jotgate/jotgate/internal/seal"
 	"github.com/jotgate/jotgate/internal/storage"
 	"github.com/jotgate/jotgate/internal/storage/embedded"
+	"github.com/jotgate/jotgate/internal/storage/storagetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -44,7 +45,7 @@ func newRig(t *testing.T) *rig {
 	}
 	t.Cleanup(func() { inner.Close() })
 	r := &rig{t: t, inner: inner, ring: seal.NewKeyring(testNow)}
-	r.store = seal.Wrap(inner, r.ring)
+	r.store = seal.Wrap(storagetest.Twice(inner), r.ring)
 	r.now.Store(&testNow)
 	return r
 }

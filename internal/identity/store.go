@@ -46,8 +46,6 @@ type Store struct {
 
 	groups atomic.Pointer[groups]
 	reload sync.Mutex
-	wake   chan struct{}
-	done   chan struct{}
 	stop   func()
 }
 
@@ -77,10 +75,7 @@ const (
 
 // Open loads the groups and keeps them current until Close.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	s := &Store{
-		db: o.Storage, keys: o.Keys, mounts: o.Mounts, log: o.Logger,
-		wake: make(chan struct{}, 1), done: make(chan struct{}),
-	}
+	s := &Store{db: o.Storage, keys: o.Keys, mounts: o.Mounts, log: o.Logger}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -90,35 +85,19 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := s.Reload(ctx); err != nil {
 		return nil, err
 	}
-	unwatch := o.Storage.Watch([]byte(groupPrefix), func([][]byte) {
-		select {
-		case s.wake <- struct{}{}:
-		default:
-		}
-	})
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	go s.follow(ctx)
+	unfollow := storage.Follow(o.Storage, []byte(groupPrefix), func() error {
+		err := s.Reload(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.log.Error("identity: groups could not be reloaded; the old ones stay in force", "error", err)
+		}
+		return err
+	})
 	s.stop = sync.OnceFunc(func() {
-		unwatch()
 		cancel()
-		<-s.done
+		unfollow()
 	})
 	return s, nil
-}
-
-// follow reloads the groups when another node, or this one, changed them.
-func (s *Store) follow(ctx context.Context) {
-	defer close(s.done)
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-s.wake:
-			if err := s.Reload(ctx); err != nil && ctx.Err() == nil {
-				s.log.Error("identity: groups could not be reloaded; the old ones stay in force", "error", err)
-			}
-		}
-	}
 }
 
 // Close stops following changes. The store must not be used afterwards.
@@ -128,13 +107,16 @@ func (s *Store) Close() { s.stop() }
 func (s *Store) Reload(ctx context.Context) error {
 	s.reload.Lock()
 	defer s.reload.Unlock()
-	return s.db.View(ctx, func(tx storage.ReadTx) error {
-		gs, err := loadGroups(tx)
-		if err == nil {
-			s.groups.Store(gs)
-		}
+	var gs *groups
+	err := s.db.View(ctx, func(tx storage.ReadTx) (err error) {
+		gs, err = loadGroups(tx)
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	s.groups.Store(gs)
+	return nil
 }
 
 // errAbsent is what the internal searches return for nothing found.

@@ -12,6 +12,7 @@ import (
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/storage"
 	"github.com/jotgate/jotgate/internal/storage/embedded"
+	"github.com/jotgate/jotgate/internal/storage/storagetest"
 )
 
 func open(t *testing.T) (*Store, storage.Store) {
@@ -21,7 +22,7 @@ func open(t *testing.T) (*Store, storage.Store) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = st.Close() })
-	s, err := Open(context.Background(), st, Options{})
+	s, err := Open(context.Background(), storagetest.Twice(st), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,10 +47,12 @@ func Open(ctx context.Context, st storage.Store, o Options) (*Store, error) {
 	if err := s.change(ctx, ensureBuiltin); err != nil {
 		return nil, err
 	}
-	s.stop = storage.Follow(st, []byte(keyPrefix), func() {
-		if err := s.Reload(context.Background()); err != nil && s.failed != nil {
+	s.stop = storage.Follow(st, []byte(keyPrefix), func() error {
+		err := s.Reload(context.Background())
+		if err != nil && s.failed != nil {
 			s.failed(err)
 		}
+		return err
 	})
 	return s, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/jotgate/jotgate/internal/principal"
 	"github.com/jotgate/jotgate/internal/storage"
 	"github.com/jotgate/jotgate/internal/storage/embedded"
+	"github.com/jotgate/jotgate/internal/storage/storagetest"
 )
 
 type ids map[string]acl.TemplateData
@@ -25,7 +26,7 @@ func open(t testing.TB, o Options) (*Store, storage.Store) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = st.Close() })
-	s, err := Open(context.Background(), st, o)
+	s, err := Open(context.Background(), storagetest.Twice(st), o)
 	if err != nil {
 		t.Fatal(err)
 	}

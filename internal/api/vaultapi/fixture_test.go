@@ -29,6 +29,7 @@ import (
 	"github.com/jotgate/jotgate/internal/session"
 	"github.com/jotgate/jotgate/internal/storage"
 	"github.com/jotgate/jotgate/internal/storage/embedded"
+	"github.com/jotgate/jotgate/internal/storage/storagetest"
 )
 
 const rootToken = "root"
@@ -88,7 +89,7 @@ func newDoor(t testing.TB) *door {
 	must(t, err)
 	t.Cleanup(func() { _ = raw.Close() })
 	ring := seal.NewKeyring(d.clock.now())
-	d.store = seal.Wrap(raw, ring)
+	d.store = seal.Wrap(storagetest.Twice(raw), ring)
 	logger := slog.New(slog.NewTextHandler(d.log, nil))
 	rt := &Runtime{Gate: gate.New(d.audit, d.clock.now), Now: d.clock.now, ClusterName: "test", ClusterID: "id"}
 	rt.Mounts, err = mount.Open(ctx, d.store, mount.Options{})
