@@ -1,5 +1,5 @@
 // Package clients_test drives a whole jotgate server with clients that are not
-// ours: the Go libraries of HashiCorp Vault and OpenBao, node-vault, curl, and
+// ours: the Go libraries of HashiCorp Vault (both) and OpenBao, node-vault, curl, and
 // the call sequences of tools that cannot run inside a test. It is a module of
 // its own, so that those clients are no dependency of jotgate.
 //

@@ -3,6 +3,7 @@ module github.com/jotgate/jotgate/test/clients
 go 1.26.4
 
 require (
+	github.com/hashicorp/vault-client-go v0.4.3
 	github.com/hashicorp/vault/api v1.23.0
 	github.com/jotgate/jotgate v0.0.0
 	github.com/openbao/openbao/api/v2 v2.7.1
