@@ -65,6 +65,9 @@ func TestBadCollections(t *testing.T) {
 	w.refused(415, "PV1012", "key-all", "POST", "ctl/collections", "<x/>", "Content-Type", "text/xml")
 	w.refused(404, "PV1004", "key-all", "GET", "ctl/collections/nope", "")
 	w.refused(404, "PV3004", "key-all", "GET", "ctl/collections/buyers/properties/nope", "")
+	w.refused(400, "PV1008", "key-all", "GET", "ctl/collections/"+strings.Repeat("a", 2000), "")
+	w.refused(400, "PV1008", "key-all", "GET", "data/collections/1st/objects/11111111-1111-4111-8111-111111111111"+why+"&props=id", "")
+	w.refused(400, "PV1012", "key-all", "GET", buyers+"tokens"+why+"&token_ids="+strings.Repeat("a", 2000), "")
 }
 
 func TestPropertiesChangeOnlyWhereItIsSafe(t *testing.T) {

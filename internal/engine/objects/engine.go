@@ -140,7 +140,11 @@ func (e *Engine) load(tx storage.ReadTx, name string) (*collection, error) {
 	return c, nil
 }
 
+// noCollection refuses a name that no collection has, or could have.
 func noCollection(name string) error {
+	if err := checkName("collection", name, maxName); err != nil {
+		return err
+	}
 	return fault.New(fault.NotFound, "The collection is not found.").WithReason("collection_missing").WithDetail("name", clip(name))
 }
 
