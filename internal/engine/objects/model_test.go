@@ -17,7 +17,10 @@ import (
 	"github.com/jotgate/jotgate/internal/policy"
 	"github.com/jotgate/jotgate/internal/principal"
 	"github.com/jotgate/jotgate/internal/seal"
+	"github.com/jotgate/jotgate/internal/storage"
 	"github.com/jotgate/jotgate/internal/storage/embedded"
+	"github.com/jotgate/jotgate/internal/storage/postgres"
+	"github.com/jotgate/jotgate/internal/storage/postgres/pgtest"
 	"github.com/jotgate/jotgate/internal/storage/storagetest"
 )
 
@@ -43,14 +46,11 @@ type lab struct {
 	now    time.Time
 }
 
-func newLab(t testing.TB) *lab {
-	l := &lab{now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
-	store, err := embedded.Open(t.TempDir(), embedded.Options{Now: func() time.Time { return l.now }, SweepEvery: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
+func newLab(t testing.TB, store storage.Store) *lab {
+	l := &lab{now: time.Now()}
 	t.Cleanup(func() { _ = store.Close() })
 	ring := seal.NewKeyring(l.now)
+	var err error
 	if l.engine, err = New(Options{Store: seal.Wrap(storagetest.Twice(store), ring), Keyring: ring, PageSize: 3}); err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,23 @@ func visible(e entryOf, narrowing []principal.Narrowing) bool {
 // TestEngineAgreesWithTheSimpleModel compares the engine, with its indexes,
 // cursors and claims, to a map and a loop.
 func TestEngineAgreesWithTheSimpleModel(t *testing.T) {
-	l := newLab(t)
+	t.Run("embedded", func(t *testing.T) {
+		store, err := embedded.Open(t.TempDir(), embedded.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		agree(t, newLab(t, store))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		store, err := postgres.Open(t.Context(), pgtest.DSN(t), postgres.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		agree(t, newLab(t, store))
+	})
+}
+
+func agree(t *testing.T, l *lab) {
 	n := 0
 	rapid.Check(t, func(r *rapid.T) {
 		n++
