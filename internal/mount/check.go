@@ -136,9 +136,11 @@ func checkConfig(e *Entry) error {
 	default:
 		return invalid("invalid listing_visibility %s", c.ListingVisibility)
 	}
-	if slices.ContainsFunc(c.PassthroughRequestHeaders, func(h string) bool { return strings.EqualFold(h, "Authorization") }) {
-		// The header may carry a client token (CVE-2026-4525).
-		return invalid("'Authorization' cannot be passed through")
+	for _, h := range []string{"Authorization", "X-Vault-Token"} {
+		if slices.ContainsFunc(c.PassthroughRequestHeaders, func(p string) bool { return strings.EqualFold(p, h) }) {
+			// The header may carry a client token (CVE-2026-4525).
+			return invalid("'%s' cannot be passed through", h)
+		}
 	}
 	return checkTokenType(e)
 }

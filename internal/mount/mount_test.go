@@ -97,6 +97,7 @@ func TestEnableRefuses(t *testing.T) {
 		"engine token type":  {Entry{Path: "x", Type: TypeKV, Config: Config{TokenType: TokenBatch}}, fault.Invalid, "'token_type' can only be modified on auth mounts"},
 		"unknown token type": {Entry{Auth: true, Path: "x", Type: TypeJWT, Config: Config{TokenType: "x"}}, fault.Invalid, "invalid value for 'token_type'"},
 		"passed-on token":    {Entry{Path: "x", Type: TypeKV, Config: Config{PassthroughRequestHeaders: []string{"authorization"}}}, fault.Invalid, "'Authorization' cannot be passed through"},
+		"passed-on header":   {Entry{Path: "x", Type: TypeKV, Config: Config{PassthroughRequestHeaders: []string{"x-vault-token"}}}, fault.Invalid, "'X-Vault-Token' cannot be passed through"},
 		"kv version":         {Entry{Path: "x", Type: TypeKV, Options: map[string]string{"version": "3"}}, fault.Invalid, `invalid value for option 'version' "3": must be "1" or "2"`},
 	} {
 		t.Run(name, func(t *testing.T) {
