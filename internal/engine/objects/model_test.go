@@ -44,16 +44,22 @@ type lab struct {
 	engine *Engine
 	gate   *gate.Gate
 	now    time.Time
+	raw    storage.Store // as it lies
+	on     func(storage.Store) *Engine
 }
 
 func newLab(t testing.TB, store storage.Store) *lab {
 	l := &lab{now: time.Now()}
 	t.Cleanup(func() { _ = store.Close() })
 	ring := seal.NewKeyring(l.now)
-	var err error
-	if l.engine, err = New(Options{Store: seal.Wrap(storagetest.Twice(store), ring), Keyring: ring, PageSize: 3}); err != nil {
-		t.Fatal(err)
+	l.raw, l.on = store, func(s storage.Store) *Engine {
+		e, err := New(Options{Store: seal.Wrap(s, ring), Keyring: ring, PageSize: 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
 	}
+	l.engine = l.on(storagetest.Twice(store))
 	l.gate = gate.New(open{}, func() time.Time { return l.now })
 	return l
 }
