@@ -355,3 +355,31 @@ func TestNoCredentialReachesTheAuditLogOfARealRun(t *testing.T) {
 		t.Error("the audit log is empty")
 	}
 }
+
+// CVE-2026-33757, CVE-2026-33758: the callback of a browser login logged
+// strangers in, and echoed what they sent. There is none here.
+func TestNoBrowserCallbackToAbuse(t *testing.T) {
+	s := servertest.Start(t, servertest.Options{})
+	setup(t, s)
+	for _, path := range []string{"auth/jwt/oidc/callback", "auth/jwt/oidc/auth_url", "auth/jwt/oidc/poll", "ui/vault/auth/jwt/oidc/callback"} {
+		for _, verb := range []string{"GET", "POST", "PUT"} {
+			status, out := s.Vault(verb, path+"?error=x&error_description=%3Cscript%3Ealert(1)%3C/script%3E&state=%3Cscript%3E&code=%3Cscript%3E", "", "")
+			if status < 400 || strings.Contains(out, "<script>") || strings.Contains(out, "client_token") {
+				t.Errorf("%s %s: %d %s", verb, path, status, out)
+			}
+		}
+	}
+}
+
+// CVE-2026-4525: a header that may hold a client token reaches no auth method,
+// whatever the mount says.
+func TestTheAuthorizationHeaderIsNeverPassedOn(t *testing.T) {
+	s := servertest.Start(t, servertest.Options{})
+	setup(t, s)
+	for _, name := range []string{"Authorization", "authorization", "AUTHORIZATION", "X-Vault-Token", "x-vault-token"} {
+		status, out := s.Vault("POST", "sys/mounts/auth/jwt/tune", servertest.RootToken, jsonText(t, map[string]any{"passthrough_request_headers": []string{"X-Fine", name}}))
+		if status != 400 {
+			t.Errorf("%s may be passed through: %d %s", name, status, out)
+		}
+	}
+}

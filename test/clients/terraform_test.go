@@ -136,3 +136,53 @@ func TestTerraformPlanAfterApplyIsEmpty(t *testing.T) {
 		})
 	}
 }
+
+// Identity resources are kept by ids that the server makes up.
+func TestTerraformIdentityResourcesStay(t *testing.T) {
+	servertest.Each(t, servertest.Options{}, func(t *testing.T, s *servertest.Server) {
+		idp := setup(t, s)
+		accessor, _ := at(call(t, s, "GET", "sys/auth/jwt", servertest.RootToken, nil, 200), "data", "accessor").(string)
+		made := func(path string, body map[string]any) string {
+			t.Helper()
+			id, _ := at(call(t, s, "POST", path, servertest.RootToken, body, 200), "data", "id").(string)
+			if id == "" {
+				t.Fatalf("%s gives no id", path)
+			}
+			return id
+		}
+		entity := made("identity/entity", map[string]any{"name": "web", "metadata": map[string]string{"tier": "1"}, "policies": []string{"app"}, "external_policies": false})
+		alias := map[string]any{"name": "user-1", "mount_accessor": accessor, "canonical_id": entity, "custom_metadata": map[string]string{"a": "b"}}
+		group := made("identity/group", map[string]any{"name": "readers", "type": "external", "policies": []string{"app"}})
+		groupAlias := map[string]any{"name": "reader", "mount_accessor": accessor, "canonical_id": group}
+		paths := map[string]map[string]any{
+			"identity/entity-alias/id/" + made("identity/entity-alias", alias):    alias,
+			"identity/group-alias/id/" + made("identity/group-alias", groupAlias): groupAlias,
+			"identity/entity/id/" + entity:                                        {"name": "web", "metadata": map[string]string{"tier": "1"}, "policies": []string{"app"}},
+			"identity/group/id/" + group:                                          {"name": "readers", "type": "external", "policies": []string{"app"}},
+		}
+		first := map[string]string{}
+		for path, body := range paths {
+			first[path] = text(t, s, path)
+			data, _ := object(t, first[path])["data"].(map[string]any)
+			for k, v := range body {
+				same(t, path+" "+k, data[k], v)
+			}
+		}
+		for path, body := range paths {
+			call(t, s, "POST", path, servertest.RootToken, body, 200, 204)
+		}
+		for path := range paths {
+			if again := text(t, s, path); again != first[path] {
+				t.Errorf("%s\nfirst %s\nagain %s", path, first[path], again)
+			}
+		}
+		_, block := login(t, s, "auth/jwt/login", map[string]any{"role": "demo", "jwt": idp.Token(audience, nil)})
+		same(t, "a login joins the entity that was there first", block["entity_id"], entity)
+		for path := range paths {
+			call(t, s, "DELETE", path, servertest.RootToken, nil, 204)
+		}
+		for path := range paths {
+			call(t, s, "GET", path, servertest.RootToken, nil, 404)
+		}
+	})
+}
