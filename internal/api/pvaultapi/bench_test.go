@@ -2,6 +2,10 @@ package pvaultapi_test
 
 import (
 	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -91,5 +95,24 @@ func BenchmarkListPage(b *testing.B) {
 	cred := w.jwt("alice", "all")
 	for b.Loop() {
 		w.must(cred, "GET", buyers+"objects"+why+"&props=email,points,user_id&page_size=100", "")
+	}
+}
+
+// BenchmarkRSACheck is the unit in which the other figures are carried between
+// machines: one raw verification with RSA-2048.
+func BenchmarkRSACheck(b *testing.B) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		b.Fatal(err)
+	}
+	sum := sha256.Sum256(make([]byte, 600))
+	sig, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, sum[:])
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if err := rsa.VerifyPKCS1v15(&key.PublicKey, crypto.SHA256, sum[:], sig); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
