@@ -42,6 +42,8 @@ var allowed = map[string][]string{
 	"auditstore": {"audit", "fault", "storage"},
 	"gate":       {"audit", "fault", "policy", "principal"},
 
+	"metrics": {"audit", "fault", "gate"},
+
 	"iam":         {"fault", "jwks", "jwt", "policy", "policy/votes", "principal", "seal", "storage", "trust"},
 	"bearer":      {"fault", "iam", "jwks", "jwt", "policy", "principal", "trust"},
 	"cors":        {"fault", "storage"},

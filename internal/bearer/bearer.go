@@ -126,6 +126,27 @@ func verify(ctx context.Context, snap *iam.Snapshot, raw string, now time.Time) 
 	if err != nil {
 		return nil, err
 	}
+	e, err := verifyFor(ctx, p, t, now)
+	if err != nil {
+		return nil, &fromProvider{error: err, name: p.Name}
+	}
+	return e, nil
+}
+
+// fromProvider is a refusal that names whose rules refused, for the metrics.
+type fromProvider struct {
+	error
+	name string
+}
+
+// Issuer returns the identity provider's name.
+func (f *fromProvider) Issuer() string { return f.name }
+
+// Unwrap returns the refusal itself.
+func (f *fromProvider) Unwrap() error { return f.error }
+
+// verifyFor judges a token by the rules of one provider.
+func verifyFor(ctx context.Context, p *iam.Provider, t *jwt.Token, now time.Time) (*entry, error) {
 	if err := p.Rule.Precheck(t, now); err != nil {
 		return nil, err
 	}

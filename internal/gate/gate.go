@@ -81,8 +81,9 @@ type Asker interface {
 
 // Gate runs the steps. Build it with New.
 type Gate struct {
-	rec Recorder
-	now func() time.Time
+	rec     Recorder
+	now     func() time.Time
+	observe func(Outcome) // nil: nobody counts
 }
 
 // New returns a gate that records with rec. now is the clock; nil means
@@ -100,6 +101,10 @@ var ErrAudit = errors.New("gate: no audit device accepted the entry")
 // errNoRecorder is what a gate without a recorder answers: never a pass.
 var errNoRecorder = errors.New("gate: no audit device is configured")
 
+// errCrashed is what the log says of a request whose handling panicked. The
+// door answers it.
+var errCrashed = fault.Wrap(fault.Internal, errors.New("gate: the handling of the request crashed"), "")
+
 // Result is what the act answers, for the audit entry.
 type Result = audit.ResponsePart
 
@@ -112,19 +117,28 @@ func (g *Gate) Do(ctx context.Context, d Doorman, r *Request, act func(context.C
 		r.ID = NewID()
 	}
 	v := &visit{gate: g, req: r}
+	var start time.Time
+	if g.observe != nil {
+		start = g.now()
+	}
 	defer func() {
 		v.over.Store(true)
 		if aerr := g.close(ctx, v, err); aerr != nil {
 			err = aerr
 		}
+		if g.observe != nil {
+			g.observed(v, start, err)
+		}
 	}()
 
+	err = errCrashed // stays if the next step panics, so that the log tells
 	if v.who, err = d.Authenticate(ctx, r); err != nil {
 		return err
 	}
 	if v.who.Expired(g.now()) {
 		return fault.New(fault.Denied, "permission denied").WithReason("expired")
 	}
+	err = errCrashed
 	if v.decision, v.asker, err = d.Authorise(ctx, r, v.who); err != nil {
 		return err
 	}
@@ -136,6 +150,7 @@ func (g *Gate) Do(ctx context.Context, d Doorman, r *Request, act func(context.C
 			return err
 		}
 	}
+	err = errCrashed
 	v.result, err = act(ctx, Pass{v: v})
 	return err
 }

@@ -27,6 +27,9 @@ type Options struct {
 	Proxy func(*http.Request) (*url.URL, error)
 	// Logger receives failures and changes of key sets; nil means none.
 	Logger *slog.Logger
+	// Fetched is called after each fetch with nil or why it failed; nil means
+	// nobody counts.
+	Fetched func(error)
 	// Jitter returns a number in [0,1) that spreads background fetches; nil
 	// means a random one.
 	Jitter func() float64

@@ -260,6 +260,9 @@ func (r *remote) settle(f *flight, old, next *snapshot, err error) {
 	r.mu.Unlock()
 	close(f.done)
 	r.report(next, changed, err)
+	if r.o.Fetched != nil && r.ctx.Err() == nil {
+		r.o.Fetched(err)
+	}
 	select {
 	case r.wake <- struct{}{}:
 	default:

@@ -80,7 +80,7 @@ func (o sealer) Seal(context.Context) error {
 func (s *Server) buildOperator(u *unsealed, rt *vaultapi.Runtime) {
 	c := s.newCeremonies()
 	u.closers = append(u.closers, c.close)
-	rt.Rekey, rt.Roots = &c.rekey, &c.roots
+	rt.Rekey, rt.Roots, rt.Metrics = &c.rekey, &c.roots, s.metrics
 	if _, ok := s.driver.(storage.Snapshotter); ok {
 		rt.Snapshot = s.barrier.Snapshot
 	}

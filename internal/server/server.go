@@ -14,6 +14,7 @@ import (
 	"github.com/jotgate/jotgate/internal/api/vaultapi"
 	"github.com/jotgate/jotgate/internal/audit"
 	"github.com/jotgate/jotgate/internal/config"
+	"github.com/jotgate/jotgate/internal/metrics"
 	"github.com/jotgate/jotgate/internal/seal"
 	"github.com/jotgate/jotgate/internal/storage"
 )
@@ -40,6 +41,9 @@ type Server struct {
 	unsealKey []byte
 	devRoot   string // root token that development mode made
 
+	metrics *metrics.Metrics
+	counted atomic.Pointer[audit.Broker] // audit, for the metrics
+
 	vault  *vaultapi.Door
 	pvault atomic.Pointer[pvaultapi.Door] // nil while sealed
 
@@ -62,6 +66,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Server, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	s.metrics = metrics.New(metrics.Options{Version: config.Version, Sealed: s.Sealed, Audit: s.auditStats})
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -193,6 +198,14 @@ func (s *Server) URLs() []string {
 
 // Sealed reports whether the doors are closed.
 func (s *Server) Sealed() bool { return s.vault.Runtime() == nil }
+
+// auditStats are the counts of the audit devices since the last unseal.
+func (s *Server) auditStats() audit.Stats {
+	if b := s.counted.Load(); b != nil {
+		return b.Stats()
+	}
+	return audit.Stats{}
+}
 
 // Run answers requests until the context ends or a listener fails, lets running
 // requests finish, and closes everything.

@@ -66,7 +66,8 @@ func (s *Server) build(ctx context.Context) (_ *unsealed, err error) {
 		return nil, err
 	}
 	g := gate.New(u.audit, s.now)
-	keys := jwks.NewClient(jwks.Options{Now: s.now, AllowLoopbackHTTP: s.cfg.Keys.AllowLoopbackHTTP, Logger: s.log})
+	g.Observe(s.metrics.Observe)
+	keys := jwks.NewClient(jwks.Options{Now: s.now, AllowLoopbackHTTP: s.cfg.Keys.AllowLoopbackHTTP, Logger: s.log, Fetched: s.metrics.KeysFetched})
 	id, err := s.clusterID(ctx)
 	if err != nil {
 		return nil, err
@@ -85,6 +86,7 @@ func (s *Server) build(ctx context.Context) (_ *unsealed, err error) {
 func (s *Server) buildAudit(u *unsealed) error {
 	u.audit = audit.New(audit.Options{AllowNone: s.cfg.Audit.None, Log: s.log})
 	s.audit = u.audit
+	s.counted.Store(u.audit)
 	for _, d := range s.cfg.Audit.Devices {
 		err := u.audit.Enable(audit.Device{
 			Path: audit.Normalize(d.Path), Type: d.Type, Description: d.Description, Options: d.Options,

@@ -18,6 +18,7 @@ var (
 		sysCORSRows,
 		sysToolRows,
 		sysOperatorRows,
+		sysMetricRows,
 	)
 	tokenBackend     = NewBackend("token based credentials", tokenRows)
 	jwtBackend       = NewBackend("login with a JSON Web Token (RFC 7519) of a trusted issuer", jwtRows)

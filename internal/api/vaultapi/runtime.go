@@ -13,6 +13,7 @@ import (
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/gate"
 	"github.com/jotgate/jotgate/internal/identity"
+	"github.com/jotgate/jotgate/internal/metrics"
 	"github.com/jotgate/jotgate/internal/mount"
 	"github.com/jotgate/jotgate/internal/policystore"
 	"github.com/jotgate/jotgate/internal/quota"
@@ -47,6 +48,8 @@ type Runtime struct {
 	// Snapshot writes a sealed copy of the store; nil: the storage has its own
 	// tools for that.
 	Snapshot func(ctx context.Context, w io.Writer) error
+
+	Metrics *metrics.Metrics // nil: nobody counts
 
 	// Disabled deletes the data of a secrets engine that is gone; may be nil.
 	Disabled func(ctx context.Context, pass gate.Pass, e *mount.Entry) error
