@@ -162,6 +162,16 @@ func Dump(t testing.TB, s storage.Store) map[string]string {
 	return out
 }
 
+// OnlyUpdates returns the faulty store with views that never fail and are not
+// counted, for operations that read again what they have written.
+func (f *Faulty) OnlyUpdates() storage.Store { return onlyUpdates{f} }
+
+type onlyUpdates struct{ *Faulty }
+
+func (o onlyUpdates) View(ctx context.Context, fn func(storage.ReadTx) error) error {
+	return o.Store.View(ctx, fn)
+}
+
 // LoseAnswers returns a store whose transactions are kept but reported as
 // ErrInjected, as when the connection breaks while the driver commits.
 func LoseAnswers(s storage.Store) storage.Store { return loser{s} }
