@@ -4,9 +4,9 @@ import (
 	"context"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"sync/atomic"
 
@@ -410,7 +410,7 @@ func (c *Config) checkRest() error {
 	}
 	for _, t := range c.ResponseTypes {
 		if t != "code" && t != "id_token" {
-			return invalid("invalid response_types %s. 'code' and 'id_token' are allowed", clip(strconv.Quote(t)))
+			return invalid("invalid response_types %s. 'code' and 'id_token' are allowed", clip(fmt.Sprint(c.ResponseTypes)))
 		}
 	}
 	switch c.ResponseMode {

@@ -15,11 +15,14 @@ func (r *Role) check(name string, p Params, m Mount, c *Config) error {
 	if r.RoleType != roleJWT && r.RoleType != roleOIDC {
 		return invalid("invalid 'role_type': %s", clip(r.RoleType))
 	}
-	if err := r.checkToken(m); err != nil {
+	if err := r.checkToken(p, m); err != nil {
 		return err
 	}
 	if r.BoundClaimsType != claimsText && r.BoundClaimsType != claimsGlob {
 		return invalid("invalid 'bound_claims_type': %s", clip(r.BoundClaimsType))
+	}
+	if err := r.checkBrowser(p); err != nil {
+		return err
 	}
 	if err := r.checkSize(); err != nil {
 		return err
@@ -34,8 +37,29 @@ func (r *Role) check(name string, p Params, m Mount, c *Config) error {
 		return invalid("'allowed_redirect_uris' must be set if 'role_type' is 'oidc' or unspecified.")
 	case r.RoleType == roleJWT && !r.bounded():
 		return invalid("must have at least one bound constraint when creating/updating a role")
-	case (p.Has("ttl") || p.Has("max_ttl")) && r.MaxTTL > 0 && r.TTL > r.MaxTTL:
+	case r.MaxTTL > 0 && r.TTL > r.MaxTTL:
 		return invalid("ttl should not be greater than max ttl")
+	}
+	return nil
+}
+
+// checkBrowser checks the settings of login flows in a browser, which are kept
+// only, and refuses one that is not offered and would change who gets what.
+func (r *Role) checkBrowser(p Params) error {
+	switch r.CallbackMode {
+	case "", "client", "direct", "device":
+	default:
+		return invalid("invalid 'callback_mode': %s", clip(r.CallbackMode))
+	}
+	for _, name := range r.OAuth2Metadata {
+		switch name {
+		case "access_token", "id_token", "refresh_token":
+		default:
+			return invalid("Unrecognized oauth2 metadata name %s", clip(name))
+		}
+	}
+	if p.Bool("token_policies_template_claims") {
+		return invalid("'token_policies_template_claims' is not offered: bind groups to policies, or use templates in the paths of policies")
 	}
 	return nil
 }
@@ -44,9 +68,10 @@ func (r *Role) bounded() bool {
 	return len(r.BoundAudiences) > 0 || r.BoundSubject != "" || len(r.BoundClaims) > len("{}") || len(r.BoundCIDRs) > 0
 }
 
-func (r *Role) checkToken(m Mount) error {
+func (r *Role) checkToken(p Params, m Mount) error {
+	old := p.Has("ttl") || p.Has("max_ttl") // these have a message of their own
 	switch {
-	case r.MaxTTL > 0 && r.TTL > r.MaxTTL:
+	case r.MaxTTL > 0 && r.TTL > r.MaxTTL && !old:
 		return invalid("'token_ttl' cannot be greater than 'token_max_ttl'")
 	case r.NumUses < 0:
 		return invalid("'token_num_uses' cannot be negative")

@@ -65,7 +65,7 @@ func (s *snapshot) load(name string, value []byte, old *snapshot) error {
 	if err := json.Unmarshal(value, &r); err != nil {
 		return fmt.Errorf("stored record: %w", err)
 	}
-	s.texts[name] = Policy{Name: name, Text: r.Text, Version: r.Version, Modified: r.Modified}
+	s.texts[name] = Policy{Name: name, Text: r.Text, Version: r.Version, Modified: r.Modified, CASRequired: r.CAS}
 	if old != nil && old.texts[name].Text == r.Text && old.rules[name] != nil {
 		s.rules[name] = old.rules[name]
 		return nil

@@ -33,12 +33,26 @@ type Policy struct {
 	Text     string
 	Version  int       // counts writes, from 1; 0 for built-in texts
 	Modified time.Time // zero for built-in texts
+	// CASRequired: a write must say which version it replaces.
+	CASRequired bool
+}
+
+// Write is a new text for a policy.
+type Write struct {
+	Text string
+	// Replaces is the version that the text was made from: nothing is written
+	// when another one is stored meanwhile. -1: there must be no policy yet.
+	// nil: whatever is there, unless the policy asks for a version.
+	Replaces *int
+	// CASRequired changes whether later writes must set Replaces; nil leaves it.
+	CASRequired *bool
 }
 
 type record struct {
 	Text     string    `json:"text"`
 	Version  int       `json:"version"`
 	Modified time.Time `json:"modified"`
+	CAS      bool      `json:"cas_required,omitzero"`
 }
 
 // Store keeps the policies. Build it with Open.
@@ -153,9 +167,15 @@ func (s *Store) Get(name string) (Policy, bool) {
 	return p, ok
 }
 
-// Put writes a policy and returns the name under which it is kept. Invalid is
-// returned for a text that does not parse and for names that the server keeps.
+// Put writes a policy, whatever it replaces.
 func (s *Store) Put(ctx context.Context, name, text string) (string, error) {
+	return s.Write(ctx, name, Write{Text: text})
+}
+
+// Write writes a policy and returns the name under which it is kept. Invalid is
+// returned for a text that does not parse, for names that the server keeps, and
+// when another version is stored than the write replaces.
+func (s *Store) Write(ctx context.Context, name string, w Write) (string, error) {
 	n, err := acl.NormalizeName(name)
 	if err != nil {
 		return "", err
@@ -163,27 +183,24 @@ func (s *Store) Put(ctx context.Context, name, text string) (string, error) {
 	if n == acl.RootName || n == acl.ResponseWrappingName {
 		return "", fault.Newf(fault.Invalid, "cannot update %q policy", n)
 	}
-	if _, err := acl.Parse(n, text); err != nil {
+	if _, err := acl.Parse(n, w.Text); err != nil {
 		return "", err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	err = s.st.Update(ctx, func(tx storage.Tx) error {
-		rec := record{Text: text, Version: 1, Modified: s.now().UTC()}
-		old, err := tx.Get([]byte(keyPrefix + n))
+		prev, err := stored(tx, n)
 		switch {
-		case errors.Is(err, storage.ErrNotFound):
-			if len(s.snap.Load().texts) >= maxPolicies {
-				return fault.Newf(fault.Conflict, "there are already %d policies", maxPolicies)
-			}
 		case err != nil:
 			return err
-		default:
-			var prev record
-			if json.Unmarshal(old, &prev) == nil {
-				rec.Version = prev.Version + 1
-			}
+		case prev == nil && len(s.snap.Load().texts) >= maxPolicies:
+			return fault.Newf(fault.Conflict, "there are already %d policies", maxPolicies)
 		}
+		rec, err := w.after(prev)
+		if err != nil {
+			return err
+		}
+		rec.Modified = s.now().UTC()
 		b, err := json.Marshal(rec)
 		if err != nil {
 			return err
@@ -194,6 +211,45 @@ func (s *Store) Put(ctx context.Context, name, text string) (string, error) {
 		return "", err
 	}
 	return n, s.reload(ctx)
+}
+
+// stored returns the record of a policy, nil when there is none. One that
+// cannot be read is to be replaced by whatever is written next.
+func stored(tx storage.ReadTx, name string) (*record, error) {
+	b, err := tx.Get([]byte(keyPrefix + name))
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	r := &record{}
+	if json.Unmarshal(b, r) != nil {
+		r = &record{}
+	}
+	return r, nil
+}
+
+// after is the record that follows prev, which is nil for a new policy.
+func (w Write) after(prev *record) (record, error) {
+	rec := record{Text: w.Text, Version: 1}
+	if prev != nil {
+		rec.Version, rec.CAS = prev.Version+1, prev.CAS
+	}
+	switch {
+	case w.Replaces == nil && rec.CAS:
+		return rec, fault.New(fault.Invalid, "check-and-set parameter required for this call")
+	case w.Replaces == nil:
+	case *w.Replaces == -1 && prev != nil:
+		return rec, fault.New(fault.Invalid, "check-and-set parameter set to -1 on existing entry")
+	case *w.Replaces == -1:
+	case *w.Replaces != rec.Version-1:
+		return rec, fault.New(fault.Invalid, "check-and-set parameter did not match the current version")
+	}
+	if w.CASRequired != nil {
+		rec.CAS = *w.CASRequired
+	}
+	return rec, nil
 }
 
 // Delete removes a policy; an absent one is no error.

@@ -112,7 +112,7 @@ func TestRootPathsNeedSudo(t *testing.T) {
 func TestPublicRows(t *testing.T) {
 	want := map[string]bool{
 		"system internal/ui/mounts": true, "system internal/ui/mounts/{path...}": true,
-		"system wrapping/lookup": true, "system wrapping/unwrap": true, "jwt login": true,
+		"system wrapping/lookup": true, "system wrapping/unwrap": true, "jwt login": true, "jwt oidc/auth_url": true,
 	}
 	for name, b := range allBackends {
 		for _, r := range (*b).table.Rows() {

@@ -317,3 +317,11 @@ func TestDisabledMountEndsItsTokens(t *testing.T) {
 	d.do("GET", "auth/jwt/config", rootToken, nil).want(404)
 	d.do("GET", "internal/x", token, nil).refused(403, "permission denied")
 }
+
+func TestLoginInABrowserIsRefusedInTheWordsClientsKnow(t *testing.T) {
+	d := newDoor(t)
+	d.do("POST", "sys/auth/bare", rootToken, map[string]any{"type": "oidc"}).want(204)
+	d.do("POST", "auth/bare/oidc/auth_url", "", map[string]any{"redirect_uri": "http://localhost:8250/oidc/callback"}).refused(400, "could not load configuration")
+	withLogin(t, d, nil)
+	d.do("PUT", "auth/jwt/oidc/auth_url", "", map[string]any{"role": "demo", "redirect_uri": "http://localhost:8250/oidc/callback"}).refused(400, "OIDC login is not configured for this mount")
+}

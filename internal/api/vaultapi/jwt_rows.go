@@ -6,6 +6,7 @@ import (
 
 	"github.com/jotgate/jotgate/internal/api/route"
 	"github.com/jotgate/jotgate/internal/authjwt"
+	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/gate"
 	"github.com/jotgate/jotgate/internal/mount"
 	"github.com/jotgate/jotgate/internal/session"
@@ -35,7 +36,7 @@ var jwtConfigFields = []Field{
 
 var jwtRoleFields = []Field{
 	{Name: "name", Type: LowerString, Help: "Name of the role."},
-	{Name: "role_type", Default: "oidc", Help: "\"jwt\" or \"oidc\"."},
+	{Name: "role_type", Help: "\"jwt\" or \"oidc\"; a new role without it is \"oidc\" if it has redirect URIs, else \"jwt\"."},
 	{Name: "bound_audiences", Type: CommaList, Help: "The aud claim must contain one of these."},
 	{Name: "bound_subject", Help: "What the sub claim must be."},
 	{Name: "bound_claims", Type: Object, Help: "Claims and the values of which they must have one."},
@@ -65,6 +66,7 @@ var jwtRoleFields = []Field{
 	{Name: "token_num_uses", Type: Int, Help: "How many times a client token can be used; 0 = no bound."},
 	{Name: "token_bound_cidrs", Type: CommaList, Help: "Networks from which login and tokens work."},
 	{Name: "token_type", Default: "default", Help: "\"service\", \"batch\" or \"default\"."},
+	{Name: "token_policies_template_claims", Type: Bool, Help: "Must be false: policies are not templates."},
 	{Name: "token_strictly_bind_ip", Type: Bool, Help: "Tokens work from the address of the login only."},
 	{Name: "token_ttl_from_exp", Type: Bool, Help: "Client tokens end when the JWT does, whatever renews them."},
 	{Name: "max_token_age", Type: Seconds, Help: "Greatest age of the JWT, counted from iat; 0 = no bound."},
@@ -81,6 +83,12 @@ var jwtLoginFields = []Field{
 	{Name: "role", Type: LowerString, Help: "The role to log in against."},
 	{Name: "jwt", Help: "The signed JWT to validate."},
 	{Name: "distributed_claim_access_token", Help: "Accepted and not used."},
+}
+
+var jwtBrowserFields = []Field{
+	{Name: "role", Type: LowerString, Help: "The role to log in against."},
+	{Name: "redirect_uri", Help: "Where the provider would send the browser."},
+	{Name: "client_nonce", Help: "Accepted and not used."},
 }
 
 var jwtExplainFields = []Field{
@@ -114,6 +122,8 @@ var jwtRows = []Row{
 		Handler: Action{Do: jwtExplain, Fields: jwtExplainFields}},
 	{Verbs: []string{Update}, Pattern: "login", Auth: route.Public, Action: "jwt-login", Body: SmallBody, Help: "Exchange a JWT for a client token.",
 		Handler: Action{Do: jwtLogin, Fields: jwtLoginFields}},
+	{Verbs: []string{Update}, Pattern: "oidc/auth_url", Auth: route.Public, Action: "jwt-oidc-request-authorization-url", Body: SmallBody, Help: "Refuse a login in a browser.",
+		Handler: Action{Do: jwtNoBrowser, Fields: jwtBrowserFields}},
 }
 
 // jwtMount is what the method must know of the mount.
@@ -212,6 +222,19 @@ func jwtLogin(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
 	}
 	c.leaseMade()
 	return &Reply{Auth: authOf(res.Issued, res.IdentityPolicies), Warnings: res.Issued.Warnings}, nil
+}
+
+// jwtNoBrowser tells clients that begin a login in a browser that there is
+// none, in the words by which they know such a mount.
+func jwtNoBrowser(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
+	view, _, err := c.Runtime.JWT.Config(ctx, jwtMount(c.Mount))
+	if err != nil {
+		return nil, err
+	}
+	if view == nil {
+		return nil, fault.New(fault.Invalid, "could not load configuration")
+	}
+	return nil, fault.New(fault.Invalid, "OIDC login is not configured for this mount")
 }
 
 // authOf is a token that was just issued, as answers show it.

@@ -10,12 +10,17 @@ import (
 	"github.com/jotgate/jotgate/internal/api/route"
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/gate"
+	"github.com/jotgate/jotgate/internal/policystore"
 )
 
 var policyFields = []Field{
 	{Name: "name", Help: "Name of the policy; stored in lower case."},
 	{Name: "policy", Help: "Rules in HCL or JSON, plain or in base64."},
 	{Name: "rules", Deprecated: true, Help: "Use policy."},
+	{Name: "cas", Type: Int, Help: "Version that this text replaces; -1: there must be none yet."},
+	{Name: "cas_required", Type: Bool, Help: "Whether later writes must set cas."},
+	{Name: "expiration", Help: "Refused: policies do not end by themselves."},
+	{Name: "ttl", Help: "Refused: policies do not end by themselves."},
 }
 
 // sysPolicyRows are the endpoints about policies, in their two generations.
@@ -60,7 +65,7 @@ func readPolicy(key string) Handler {
 		}
 		d := map[string]any{"name": p.Name, "policy": p.Text}
 		if p.Version > 0 {
-			d["version"], d["cas_required"] = p.Version, false
+			d["version"], d["cas_required"] = p.Version, p.CASRequired
 			d["modified"] = p.Modified.UTC().Format(time.RFC3339Nano)
 		}
 		return &Reply{Data: d}, nil
@@ -78,8 +83,23 @@ func writePolicy(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
 	if b, err := base64.StdEncoding.DecodeString(text); err == nil && utf8.Valid(b) {
 		text = string(b)
 	}
+	w := policystore.Write{Text: text}
+	switch {
+	case c.Has("expiration") && c.Has("ttl"):
+		return nil, fault.New(fault.Invalid, "cannot supply both 'expiration' and 'ttl' for policies")
+	case c.Has("expiration") || c.Has("ttl"):
+		// To leave it out silently would keep rights alive that were meant to end.
+		return nil, fault.New(fault.Invalid, "policies do not end by themselves: leave out 'expiration' and 'ttl'")
+	case c.Has("cas"):
+		v := int(c.Int("cas"))
+		w.Replaces = &v
+	}
+	if c.Has("cas_required") {
+		v := c.Bool("cas_required")
+		w.CASRequired = &v
+	}
 	name := c.Param("name")
-	kept, err := c.Runtime.Policies.Put(ctx, name, text)
+	kept, err := c.Runtime.Policies.Write(ctx, name, w)
 	if err != nil {
 		return nil, err
 	}

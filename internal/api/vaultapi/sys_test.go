@@ -183,6 +183,28 @@ func TestPolicies(t *testing.T) {
 	}
 }
 
+func TestPolicyWritesCanSayWhatTheyReplace(t *testing.T) {
+	d := newDoor(t)
+	put := func(with map[string]any) answer {
+		with["policy"] = `path "x" { capabilities = ["read"] }`
+		return d.do("PUT", "sys/policies/acl/p", rootToken, with)
+	}
+	const mismatch = "check-and-set parameter did not match the current version"
+	put(map[string]any{"cas": 1}).refused(400, mismatch)
+	put(map[string]any{"cas": -1}).want(204)
+	put(map[string]any{"cas": -1}).refused(400, "check-and-set parameter set to -1 on existing entry")
+	put(map[string]any{"cas": 0}).refused(400, mismatch)
+	put(map[string]any{"cas": 1, "cas_required": true}).want(204)
+	put(map[string]any{}).refused(400, "check-and-set parameter required for this call")
+	if got := d.do("GET", "sys/policies/acl/p", rootToken, nil).want(200).data(); got["version"] != json.Number("2") || got["cas_required"] != true {
+		t.Errorf("reads %v", got)
+	}
+	put(map[string]any{"cas": 2, "cas_required": false}).want(204)
+	put(map[string]any{}).want(204)
+	put(map[string]any{"ttl": "1h", "expiration": "2030-01-01T00:00:00Z"}).refused(400, "cannot supply both 'expiration' and 'ttl' for policies")
+	put(map[string]any{"ttl": "1h"}).refused(400, "policies do not end by themselves: leave out 'expiration' and 'ttl'")
+}
+
 func TestVisibleMounts(t *testing.T) {
 	d := newDoor(t)
 	d.enableJWT()
