@@ -278,12 +278,14 @@ func (m *Method) commit(ctx context.Context, rq Request, r *compiledRole, g trus
 	}
 	if kind == session.Batch {
 		err = m.st.View(ctx, func(tx storage.ReadTx) error { return work(readOnly{tx}) })
-		if !errors.Is(err, storage.ErrReadOnly) {
-			return res, err
-		}
 	}
-	err = m.st.Update(ctx, work)
-	return res, err
+	if kind != session.Batch || errors.Is(err, storage.ErrReadOnly) {
+		err = m.st.Update(ctx, work)
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	return res, nil
 }
 
 // readOnly lets a login that changes nothing run without a write transaction.

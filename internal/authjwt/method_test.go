@@ -52,8 +52,13 @@ func nodes(t *testing.T, n int) ([]node, storage.Store) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = raw.Close() })
+	return nodesOn(t, storagetest.Twice(raw), n)
+}
+
+func nodesOn(t *testing.T, raw storage.Store, n int) ([]node, storage.Store) {
+	t.Helper()
 	ring := seal.NewKeyring(time.Now())
-	st := seal.Wrap(storagetest.Twice(raw), ring)
+	st := seal.Wrap(raw, ring)
 	var out []node
 	for range n {
 		ids, err := identity.Open(context.Background(), identity.Options{Storage: st, Keys: ring})

@@ -1,0 +1,96 @@
+package authjwt
+
+import (
+	"context"
+	"testing"
+
+	"github.com/jotgate/jotgate/internal/fault"
+	"github.com/jotgate/jotgate/internal/idptest"
+	"github.com/jotgate/jotgate/internal/jwt"
+	"github.com/jotgate/jotgate/internal/storage"
+	"github.com/jotgate/jotgate/internal/storage/embedded"
+	"github.com/jotgate/jotgate/internal/storage/storagetest"
+)
+
+// mutable is a store that tests put other stores in place of.
+type mutable struct {
+	storage.Store
+	broken storage.Store // nil = none
+}
+
+func (m *mutable) use() storage.Store {
+	if m.broken != nil {
+		return m.broken
+	}
+	return m.Store
+}
+
+func (m *mutable) View(ctx context.Context, fn func(storage.ReadTx) error) error {
+	return m.use().View(ctx, fn)
+}
+
+func (m *mutable) Update(ctx context.Context, fn func(storage.Tx) error) error {
+	return m.use().Update(ctx, fn)
+}
+
+func openMutable(t *testing.T) (*mutable, node, *idptest.Key) {
+	t.Helper()
+	raw, err := embedded.Open(t.TempDir(), embedded.Options{SweepEvery: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = raw.Close() })
+	m := &mutable{Store: raw}
+	ns, _ := nodesOn(t, m, 1)
+	k := idptest.NewKey(t, "", jwt.ES256)
+	ns[0].config(t, k)
+	ns[0].role(t, "r", params{"policies": []string{"p"}})
+	return m, ns[0], k
+}
+
+// Whatever call of the storage fails, a login leaves nothing behind, gives no
+// token and says that the storage is unavailable, for both kinds of token.
+func TestLoginIsAllOrNothing(t *testing.T) {
+	for _, kind := range []string{"service", "batch"} {
+		t.Run(kind, func(t *testing.T) {
+			m, n, k := openMutable(t)
+			n.role(t, "r", params{"token_type": kind})
+			raw := token(t, k)
+			storagetest.AllOrNothing(t, m.Store, func(s storage.Store) error {
+				m.broken = s
+				defer func() { m.broken = nil }()
+				n.state(testMount.UUID).suspect() // read role and configuration, too
+				res, err := n.login(raw)
+				if (err == nil) != (res.Issued.ClientToken != "") {
+					t.Errorf("%v and a token of %d bytes", err, len(res.Issued.ClientToken))
+				}
+				return err
+			})
+		})
+	}
+}
+
+// A role that is stored is in force, even if the answer to its writer was lost;
+// while it cannot be read, nobody logs in by it.
+func TestRoleWithLostAnswerIsInForce(t *testing.T) {
+	m, n, k := openMutable(t)
+	raw := token(t, k)
+	if _, err := n.login(raw); err != nil {
+		t.Fatal(err)
+	}
+	m.broken = storagetest.LoseAnswers(m.Store)
+	_, err := n.WriteRole(t.Context(), testMount, "r", params{"role_type": "jwt", "user_claim": "sub", "bound_subject": "somebody else"}, nil)
+	if !fault.Is(err, fault.Unavailable) {
+		t.Fatal(err)
+	}
+	down := &storagetest.Breaker{Store: m.Store}
+	down.NoViews.Store(true)
+	m.broken = down
+	if _, err := n.login(raw); !fault.Is(err, fault.Unavailable) {
+		t.Error("a login by a role that cannot be read:", err)
+	}
+	m.broken = nil
+	if _, err := n.login(raw); !fault.Is(err, fault.Invalid) {
+		t.Error("a login by the old role:", err)
+	}
+}
