@@ -35,9 +35,7 @@ func (a *app) saveSnapshot(cmd *cobra.Command, path string, force bool) error {
 	if err != nil {
 		return err
 	}
-	patient := *c.http // a large store takes longer than an answer may
-	patient.Timeout = 0
-	c.http = &patient
+	c.http = patient(c.http)
 	resp, req, err := c.open(cmd.Context(), request{method: http.MethodGet, path: "sys/storage/raft/snapshot"})
 	if err != nil {
 		return failed(err, "Error taking the snapshot")
@@ -58,4 +56,18 @@ func (a *app) saveSnapshot(cmd *cobra.Command, path string, force bool) error {
 		return err
 	}
 	return a.done("Success! Saved %d bytes to %s. Keep it apart from the shares that open it.", size, path)
+}
+
+// patient returns the client without its limits of time: a large store takes
+// longer to copy than an answer may take. A connection that breaks off still
+// ends the command.
+func patient(c *http.Client) *http.Client {
+	out := *c
+	out.Timeout = 0
+	if t, ok := c.Transport.(*http.Transport); ok {
+		t = t.Clone()
+		t.ResponseHeaderTimeout = 0
+		out.Transport = t
+	}
+	return &out
 }

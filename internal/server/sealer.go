@@ -2,8 +2,10 @@ package server
 
 import (
 	"context"
+	"io"
 
 	"github.com/jotgate/jotgate/internal/api/vaultapi"
+	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/seal"
 	"github.com/jotgate/jotgate/internal/session"
 	"github.com/jotgate/jotgate/internal/storage"
@@ -82,8 +84,17 @@ func (s *Server) buildOperator(u *unsealed, rt *vaultapi.Runtime) {
 	u.closers = append(u.closers, c.close)
 	rt.Rekey, rt.Roots, rt.Metrics = &c.rekey, &c.roots, s.metrics
 	if _, ok := s.driver.(storage.Snapshotter); ok {
-		rt.Snapshot = s.barrier.Snapshot
+		rt.Snapshot = s.snapshot
 	}
+}
+
+// snapshot writes one copy at a time: each needs as much room as the store.
+func (s *Server) snapshot(ctx context.Context, w io.Writer) error {
+	if !s.copying.TryLock() {
+		return fault.New(fault.TooMany, "another snapshot is being taken: wait until it is done")
+	}
+	defer s.copying.Unlock()
+	return s.barrier.Snapshot(ctx, w)
 }
 
 // unlock builds what the doors work on and lets requests in. If a part does

@@ -47,8 +47,10 @@ type Server struct {
 	vault  *vaultapi.Door
 	pvault atomic.Pointer[pvaultapi.Door] // nil while sealed
 
-	mu    sync.Mutex    // one change of the seal at a time
-	open  *unsealed     // nil while sealed
+	mu      sync.Mutex // one change of the seal at a time
+	open    *unsealed  // nil while sealed
+	copying sync.Mutex // one snapshot at a time
+
 	audit *audit.Broker // of the last unseal; open until the next
 
 	listeners []*listener

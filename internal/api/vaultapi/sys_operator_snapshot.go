@@ -33,6 +33,11 @@ func (c *Call) stream(r *Reply) error {
 		return nil
 	}
 	w := &streamed{w: c.w, control: http.NewResponseController(c.w)}
+	// The server's limits are for requests that fit into memory. A reader that
+	// stops reading is still given up on, by the limit of each piece. A writer
+	// without deadlines needs none lifted.
+	_ = w.control.SetReadDeadline(time.Time{})
+	_ = w.control.SetWriteDeadline(time.Time{})
 	err := r.Stream(c.http.Context(), w)
 	switch {
 	case err == nil:
@@ -58,6 +63,6 @@ type streamed struct {
 
 func (s *streamed) Write(p []byte) (int, error) {
 	s.begun = true
-	_ = s.control.SetWriteDeadline(time.Now().Add(pieceTime)) // not every writer has deadlines
+	_ = s.control.SetWriteDeadline(time.Now().Add(pieceTime))
 	return s.w.Write(p)
 }
