@@ -148,7 +148,7 @@ func (s *Store) Reload(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if _, err := s.Apply(ctx, []byte(text), ""); err != nil {
+		if _, err := s.apply(ctx, s.o.File, []byte(text), ""); err != nil {
 			return err
 		}
 	}
@@ -176,7 +176,7 @@ func (s *Store) initialise(ctx context.Context) error {
 	}
 	// A bad file must not stop a node that has a good configuration stored,
 	// unless the file is the truth.
-	snap, bad := s.compile(text)
+	snap, bad := s.compile(s.o.File, text)
 	snap.CloseExcept(s.Snapshot())
 	return s.o.Storage.Update(ctx, func(tx storage.Tx) error {
 		if err := s.initialiseAdmin(tx); err != nil {
@@ -242,7 +242,7 @@ func (s *Store) reload(ctx context.Context) error {
 	old := s.state.Load()
 	snap, bad := s.Snapshot(), error(nil)
 	if old == nil || d.meta.ETag != old.snap.ETag() {
-		snap, bad = s.compile(d.text)
+		snap, bad = s.compile(s.o.File, d.text)
 	}
 	if bad != nil {
 		s.failed.Store(&failure{bad})
@@ -263,8 +263,8 @@ func (s *Store) reload(ctx context.Context) error {
 	return bad
 }
 
-func (s *Store) compile(text string) (*Snapshot, error) {
-	return Compile(text, Options{File: s.o.File, Keys: s.o.Keys, DisableFetch: s.o.DisableFetch, Previous: s.Snapshot()})
+func (s *Store) compile(file, text string) (*Snapshot, error) {
+	return Compile(text, Options{File: file, Keys: s.o.Keys, DisableFetch: s.o.DisableFetch, Previous: s.Snapshot()})
 }
 
 // Snapshot returns the configuration in force, or nil before Load.
@@ -329,7 +329,13 @@ func (s *Store) Text(ctx context.Context) (text []byte, etag string, err error) 
 // changed. API keys of users that are gone are deleted: a user who comes back
 // later gets a new one. It returns the new entity tag.
 func (s *Store) Apply(ctx context.Context, text []byte, ifMatch string) (etag string, err error) {
-	snap, err := s.compile(string(text))
+	return s.apply(ctx, "", text, ifMatch) // whoever sends a text has another file than this server
+}
+
+// apply is Apply of a text that came from a file, so that its problems name
+// that file.
+func (s *Store) apply(ctx context.Context, file string, text []byte, ifMatch string) (etag string, err error) {
+	snap, err := s.compile(file, string(text))
 	if err != nil {
 		return "", err
 	}

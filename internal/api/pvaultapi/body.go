@@ -51,6 +51,9 @@ func decodeJSON(b []byte, v any) error {
 	if err := checkDepth(b); err != nil {
 		return err
 	}
+	if jsontext.Value(b).Kind() == 'n' {
+		return badJSON(nil) // would be taken for an empty object
+	}
 	if err := json.Unmarshal(b, v, json.RejectUnknownMembers(true)); err != nil {
 		return badJSON(err)
 	}
@@ -96,6 +99,12 @@ func badJSON(err error) error {
 		f = fault.New(fault.Invalid, "The request body violates the API at "+strconv.Quote(clip(where))+".").WithDetail("field", clip(where))
 	}
 	return f
+}
+
+// badItem refuses an item of a body that is null.
+func badItem(i int) error {
+	where := "/" + strconv.Itoa(i)
+	return fault.New(fault.Invalid, "The request body violates the API at "+strconv.Quote(where)+": it must not be null.").WithDetail("field", where)
 }
 
 // missing refuses a body without a required field.

@@ -92,6 +92,7 @@ func (c *call) delegate(ctx context.Context, caller *principal.Principal) (*prin
 	}
 	a := user.Attrs()
 	a.Delegate = caller.Role() + "/" + caller.Name()
+	a.Narrowing = slices.Concat(a.Narrowing, caller.Narrowing()) // what restricts either credential restricts both together
 	if end := caller.Attrs().Expires; !end.IsZero() && (a.Expires.IsZero() || end.Before(a.Expires)) {
 		a.Expires = end
 	}

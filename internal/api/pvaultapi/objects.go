@@ -172,6 +172,9 @@ func addObjects(ctx context.Context, c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	if i := slices.IndexFunc(in, func(f objects.Fields) bool { return f == nil }); i >= 0 {
+		return reply{}, badItem(i)
+	}
 	ids, fails, err := c.door.o.Objects.AddAll(ctx, dc, in, c.expiry())
 	if err != nil {
 		return reply{}, err

@@ -167,12 +167,25 @@ func TestClaimsNarrowTokens(t *testing.T) {
 		}
 		w.refused(403, "PV1006", bob, "GET", buyers+"tokens"+why+"&token_ids="+tok, "")
 	}
-	for _, tok := range []string{their, shared} {
+	for _, tok := range []string{their} {
 		w.refused(403, "PV1006", alice, "GET", buyers+"tokens"+why+"&token_ids="+tok, "")
 		w.refused(403, "PV1006", alice, "PATCH", buyers+"tokens"+why+"&token_ids="+tok, `{"tags":["y"]}`)
 		w.refused(403, "PV1006", alice, "DELETE", buyers+"tokens"+why+"&token_ids="+tok, "")
 		w.refused(403, "PV1006", alice, "POST", buyers+"rotate/tokens"+why+"&token_ids="+tok, "")
 		w.refused(403, "PV1006", alice, "POST", buyers+"query/tokens"+why, `{"token_ids":["`+tok+`"]}`)
+	}
+	// The id follows from the value: that others have it must not show.
+	for _, tok := range []string{shared, "no-such-token"} {
+		if got := w.detokenize(alice, "token_ids="+tok); got != "[]" {
+			t.Error(got)
+		}
+		if got := w.must(alice, "POST", buyers+"query/tokens"+why, `{"token_ids":["`+tok+`"]}`).body; got != "[]" {
+			t.Error(got)
+		}
+		w.refused(404, "PV3009", alice, "PATCH", buyers+"tokens"+why+"&token_ids="+tok, `{"tags":["y"]}`)
+		w.refused(404, "PV3009", alice, "PATCH", buyers+"tokens"+why+"&token_ids="+tok, `{"object":{"fields":{"email":"g@b.c","user_id":"alice"}}}`)
+		w.refused(404, "PV3009", alice, "DELETE", buyers+"tokens"+why+"&token_ids="+tok, "")
+		w.refused(404, "PV3087", alice, "POST", buyers+"rotate/tokens"+why+"&token_ids="+tok, "")
 	}
 	for _, got := range []string{
 		w.detokenize(alice, "tags=x"), w.detokenize(alice, "object_ids="+mine+","+theirs),
@@ -315,7 +328,7 @@ func TestReplacedTokenValues(t *testing.T) {
 	pci := w.tokenize("key-all", `[{"type":"pci","object":{"id":"`+mine+`"},"props":["email"]}]`)[0]
 	path := buyers + "tokens" + why + "&token_ids="
 	fields := func(f string) string { return `{"object":{"fields":{` + f + `}},"props":["email"]}` }
-	w.must(alice, "PATCH", path+pci, fields(`"email":"new@b.c","user_id":"alice"`))
+	w.must("key-all", "PATCH", path+pci, fields(`"email":"new@b.c"`))
 	if got := w.detokenize("key-all", "token_ids="+pci); !strings.Contains(got, "new@b.c") {
 		t.Error(got)
 	}
@@ -326,8 +339,19 @@ func TestReplacedTokenValues(t *testing.T) {
 		t.Error("the old value still has the token")
 	}
 	w.refused(409, "PV3218", "key-all", "PATCH", path+pci, fields(`"email":"a@b.c"`))
-	// The token now stands for a use outside alice's claims as well.
-	w.refused(403, "PV1006", alice, "PATCH", path+pci, fields(`"email":"x@b.c","user_id":"alice"`))
+	// All uses of a value share the token. That there is one outside alice's
+	// claims, as of the first, must not show: she is refused for both.
+	alone := w.tokenize(alice, `[{"type":"pci","object":{"fields":{"email":"alone@b.c","user_id":"alice"}},"props":["email"]}]`)[0]
+	for _, tok := range []string{pci, alone} {
+		w.refused(403, "PV1006", alice, "PATCH", path+tok, fields(`"email":"x@b.c","user_id":"alice"`))
+		w.refused(403, "PV1006", alice, "POST", buyers+"rotate/tokens"+why+"&token_ids="+tok, "")
+	}
+	for _, email := range []string{"new@b.c", "unknown@b.c"} { // the one has a token of another id
+		w.refused(403, "PV1006", alice, "POST", buyers+"tokens"+why, `[{"type":"pci","token_id":"chosen","object":{"fields":{"email":"`+email+`","user_id":"alice"}},"props":["email"]}]`)
+	}
+	own := w.tokenize(alice, `[{"type":"randomized","object":{"fields":{"email":"own@b.c","user_id":"alice"}},"props":["email"]}]`)[0]
+	w.must(alice, "PATCH", path+own, fields(`"email":"own2@b.c","user_id":"alice"`))
+	w.must(alice, "POST", buyers+"rotate/tokens"+why+"&token_ids="+own, "")
 	foreign := w.tokenize("key-all", `[{"type":"randomized","object":{"id":"`+theirs+`"},"props":["email"]}]`)[0]
 	w.refused(403, "PV1006", alice, "PATCH", path+foreign, fields(`"email":"x@b.c","user_id":"alice"`))
 	w.refused(403, "PV1006", alice, "PATCH", path+pci, `{"object":{"id":"`+theirs+`"}}`)

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/jotgate/jotgate/internal/fault"
-	"github.com/jotgate/jotgate/internal/storage"
 )
 
 // Types of ciphertext.
@@ -35,7 +34,8 @@ type sealed struct {
 	scope   string
 	expires int64
 	tenant  string
-	object  id // zero if it was not made of a stored object
+	object  id    // zero if it was not made of a stored object
+	created int64 // when that object was: its id may be given again
 	tags    []string
 	fields  []field
 }
@@ -52,11 +52,7 @@ func (e *Engine) Encrypt(ctx context.Context, call Call, in []EncryptRequest, x 
 		return nil, err
 	}
 	var out []string
-	err := e.view(ctx, call.Collection, func(tx storage.ReadTx, c *collection) error {
-		r, err := e.resolver(call, tx, c)
-		if err != nil {
-			return err
-		}
+	err := e.resolve(ctx, call, func(r *resolver) (err error) {
 		out = make([]string, len(in))
 		for i, q := range in {
 			if out[i], err = r.encrypt(q, x); err != nil {
@@ -88,8 +84,8 @@ func (r *resolver) encrypt(q EncryptRequest, x Expiry) (string, error) {
 		return "", err
 	}
 	s := &sealed{
-		kind: q.Type, scope: q.Scope, expires: x.at(r.tx.Now()), tenant: in.object.tenant, object: in.object.id,
-		tags: q.Tags, fields: pick(in.object, ps),
+		kind: q.Type, scope: q.Scope, expires: x.at(r.tx.Now()), tenant: in.object.tenant,
+		object: in.object.id, created: in.object.created, tags: q.Tags, fields: pick(in.object, ps),
 	}
 	return r.engine.encipher(r.c, s)
 }
@@ -112,11 +108,7 @@ func (e *Engine) UpdateEncrypted(ctx context.Context, call Call, in []UpdateEncr
 		return nil, err
 	}
 	var out []string
-	err := e.view(ctx, call.Collection, func(tx storage.ReadTx, c *collection) error {
-		r, err := e.resolver(call, tx, c)
-		if err != nil {
-			return err
-		}
+	err := e.resolve(ctx, call, func(r *resolver) (err error) {
 		out = make([]string, len(in))
 		for i, q := range in {
 			if out[i], err = r.reencrypt(q, x, archived); err != nil {
@@ -129,6 +121,9 @@ func (e *Engine) UpdateEncrypted(ctx context.Context, call Call, in []UpdateEncr
 }
 
 func (r *resolver) reencrypt(q UpdateEncryptedRequest, x Expiry, archived bool) (string, error) {
+	if q.Fields == nil {
+		return "", fault.New(fault.Invalid, "The fields to change are missing; an empty object changes none.").WithDetail("field", "fields")
+	}
 	s, err := r.engine.decipher(r.c, q.Encrypted)
 	if err != nil {
 		return "", err
@@ -136,14 +131,14 @@ func (r *resolver) reencrypt(q UpdateEncryptedRequest, x Expiry, archived bool) 
 	if err := s.live(r.tx.Now(), archived); err != nil {
 		return "", err
 	}
-	if err := r.call.ask("decrypt", false, s.views(r.c)...); err != nil {
+	if err := r.call.ask("decrypt", archived, s.views(r.c)...); err != nil {
 		return "", err
 	}
 	o := s.asObject()
-	if err := r.admit(o, o.id); err != nil { // as it was
+	if err := r.admit(o); err != nil { // as it was
 		return "", err
 	}
-	change, err := r.fromFields(q.Fields)
+	change, err := r.changes(q.Fields)
 	if err != nil {
 		return "", err
 	}
@@ -154,7 +149,7 @@ func (r *resolver) reencrypt(q UpdateEncryptedRequest, x Expiry, archived bool) 
 	if change.tenant != "" {
 		after.tenant = change.tenant
 	}
-	if err := r.admit(after, o.id); err != nil { // and as it will be
+	if err := r.admit(after); err != nil { // and as it will be
 		return "", err
 	}
 	ps, err := r.chosen(after, q.Props, true)
@@ -164,7 +159,8 @@ func (r *resolver) reencrypt(q UpdateEncryptedRequest, x Expiry, archived bool) 
 	if err := r.call.ask("encrypt", false, views(ps)...); err != nil {
 		return "", err
 	}
-	n := &sealed{kind: s.kind, scope: s.scope, expires: s.expires, tenant: after.tenant, object: s.object, tags: s.tags, fields: pick(after, ps)}
+	r.note(o)
+	n := &sealed{kind: s.kind, scope: s.scope, expires: s.expires, tenant: after.tenant, object: s.object, created: s.created, tags: s.tags, fields: pick(after, ps)}
 	if q.Type != "" {
 		n.kind = q.Type
 	}
@@ -195,11 +191,7 @@ func (e *Engine) Decrypt(ctx context.Context, call Call, in []DecryptRequest, ar
 		return nil, err
 	}
 	var out []byte
-	err := e.view(ctx, call.Collection, func(tx storage.ReadTx, c *collection) error {
-		r, err := e.resolver(call, tx, c)
-		if err != nil {
-			return err
-		}
+	err := e.resolve(ctx, call, func(r *resolver) (err error) {
 		out = []byte{'['}
 		for i, q := range in {
 			if i > 0 {
@@ -229,13 +221,14 @@ func (r *resolver) decrypt(b []byte, q DecryptRequest, archived, metadata bool) 
 			return b, err
 		}
 	}
-	if err := r.call.ask("decrypt", false, vs...); err != nil {
+	if err := r.call.ask("decrypt", archived, vs...); err != nil {
 		return b, err
 	}
 	o := s.asObject()
-	if err := r.admit(o, o.id); err != nil {
+	if err := r.admit(o); err != nil {
 		return b, err
 	}
+	r.note(o)
 	b = o.render(append(b, `{"fields":`...), vs, r.tx.Now())
 	if metadata {
 		b = s.metadata(append(b, `,"metadata":`...))
@@ -307,11 +300,7 @@ func (e *Engine) Hash(ctx context.Context, call Call, in []HashRequest) ([]strin
 		return nil, err
 	}
 	var out []string
-	err := e.view(ctx, call.Collection, func(tx storage.ReadTx, c *collection) error {
-		r, err := e.resolver(call, tx, c)
-		if err != nil {
-			return err
-		}
+	err := e.resolve(ctx, call, func(r *resolver) (err error) {
 		out = make([]string, len(in))
 		for i, q := range in {
 			if out[i], err = r.hash(q); err != nil {
@@ -380,6 +369,7 @@ func (s *sealed) pack() []byte {
 	b := binary.AppendVarint(nil, s.expires)
 	b = appendBytes(b, []byte(s.tenant))
 	b = append(b, s.object[:]...)
+	b = binary.AppendVarint(b, s.created)
 	b = binary.AppendUvarint(b, uint64(len(s.tags)))
 	for _, t := range s.tags {
 		b = appendBytes(b, []byte(t))
@@ -394,6 +384,7 @@ func unpack(b []byte, kind, scope string) (*sealed, bool) {
 	r := &reader{b: b}
 	s := &sealed{kind: kind, scope: scope, expires: r.varint(), tenant: string(r.bytes())}
 	copy(s.object[:], r.take(16))
+	s.created = r.varint()
 	n := r.uvarint()
 	for range min(n, maxTags) {
 		s.tags = append(s.tags, string(r.bytes()))

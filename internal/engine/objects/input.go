@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"context"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,17 +45,56 @@ type resolved struct {
 // resolver turns the inputs of one batch into objects that the caller may
 // touch.
 type resolver struct {
+	ctx    context.Context
 	engine *Engine
 	call   Call
 	tx     storage.ReadTx
 	c      *collection
 	access access
 	done   []resolved
+	// touched lists the stored objects that the call is about.
+	touched []string
 }
 
-func (e *Engine) resolver(call Call, tx storage.ReadTx, c *collection) (*resolver, error) {
+// resolver runs fn with a resolver for one run of a transaction and returns
+// which objects it touched.
+func (e *Engine) resolver(ctx context.Context, call Call, tx storage.ReadTx, c *collection, fn func(*resolver) error) (touched []string, err error) {
 	a, err := call.access(c, tx.Now())
-	return &resolver{engine: e, call: call, tx: tx, c: c, access: a}, err
+	if err != nil {
+		return nil, err
+	}
+	r := &resolver{ctx: ctx, engine: e, call: call, tx: tx, c: c, access: a}
+	err = fn(r)
+	return r.touched, err
+}
+
+// resolve runs fn on a snapshot of the call's collection.
+func (e *Engine) resolve(ctx context.Context, call Call, fn func(*resolver) error) error {
+	var touched []string
+	err := e.view(ctx, call.Collection, func(tx storage.ReadTx, c *collection) (err error) {
+		touched, err = e.resolver(ctx, call, tx, c, fn)
+		return err
+	})
+	return call.noteAll(touched, err)
+}
+
+// resolveTo is resolve in a transaction that may write.
+func (e *Engine) resolveTo(ctx context.Context, call Call, fn func(storage.Tx, *resolver) error) error {
+	var touched []string
+	err := e.update(ctx, call.Collection, func(tx storage.Tx, c *collection) (err error) {
+		touched, err = e.resolver(ctx, call, tx, c, func(r *resolver) error { return fn(tx, r) })
+		return err
+	})
+	return call.noteAll(touched, err)
+}
+
+// noteAll names the objects of a call that went well in its audit entry: once,
+// however often the transaction ran.
+func (call Call) noteAll(touched []string, err error) error {
+	if err == nil {
+		call.Pass.NoteObject(touched...)
+	}
+	return err
 }
 
 // next resolves the input of the next request in the batch.
@@ -65,13 +105,27 @@ func (r *resolver) next(in Input) (resolved, error) {
 		a.tenants = nil // values that the request brings belong to no tenant yet
 		err = a.admit(out.object)
 	} else if err == nil {
-		err = r.admit(out.object, out.object.id)
+		err = r.admit(out.object)
 	}
 	if err != nil {
 		return resolved{}, err
 	}
+	r.note(out.object)
 	r.done = append(r.done, out)
 	return out, nil
+}
+
+// note remembers the stored object behind values for the audit entry.
+func (r *resolver) note(o *object) {
+	if o.id != (id{}) {
+		r.touch(o.id.String())
+	}
+}
+
+func (r *resolver) touch(name string) {
+	if name != "" && !slices.Contains(r.touched, name) {
+		r.touched = append(r.touched, name)
+	}
 }
 
 func (r *resolver) resolve(in Input) (resolved, error) {
@@ -127,6 +181,15 @@ func (r *resolver) stored(name string) (*object, error) {
 
 // fromFields makes an object of values that the request brings.
 func (r *resolver) fromFields(in Fields) (*object, error) {
+	o, err := r.changes(in)
+	if err == nil && len(o.fields) == 0 {
+		return nil, fault.New(fault.Invalid, "The fields of a request must hold at least one value.").WithDetail("field", "fields")
+	}
+	return o, err
+}
+
+// changes reads the values that a request brings; there may be none.
+func (r *resolver) changes(in Fields) (*object, error) {
 	o := &object{}
 	for _, name := range sortedKeys(in) {
 		p := r.c.props[name]
@@ -147,19 +210,18 @@ func (r *resolver) fromFields(in Fields) (*object, error) {
 		}
 		o.set(p.num, raw)
 	}
-	if len(o.fields) == 0 {
-		return nil, fault.New(fault.Invalid, "The fields of a request must hold at least one value.").WithDetail("field", "fields")
-	}
 	return o, nil
 }
 
 // asObject is the object that a ciphertext stands for.
-func (s *sealed) asObject() *object { return &object{id: s.object, tenant: s.tenant, fields: s.fields} }
+func (s *sealed) asObject() *object {
+	return &object{id: s.object, created: s.created, tenant: s.tenant, fields: s.fields}
+}
 
 // admit refuses values that the caller may not touch. Values that do not say
 // whom they belong to belong to the stored object that they were taken from,
-// if there is one, as it is now.
-func (r *resolver) admit(o *object, from id) error {
+// if that still exists, as it is now.
+func (r *resolver) admit(o *object) error {
 	if r.access.matches(o) {
 		return r.access.admitTenant(o)
 	}
@@ -168,8 +230,8 @@ func (r *resolver) admit(o *object, from id) error {
 			return r.access.admit(o)
 		}
 	}
-	live, err := fetch(r.tx, r.c, from)
-	if fault.Is(err, fault.NotFound) {
+	live, err := fetch(r.tx, r.c, o.id)
+	if fault.Is(err, fault.NotFound) || err == nil && live.created != o.created {
 		return r.access.admit(o)
 	}
 	if err != nil {

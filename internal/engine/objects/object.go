@@ -9,7 +9,6 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/jotgate/jotgate/internal/fault"
-	"github.com/jotgate/jotgate/internal/policy"
 	"github.com/jotgate/jotgate/internal/storage"
 )
 
@@ -342,21 +341,14 @@ func (w *writer) inherit(o *object, ownerID, ownerColl string) error {
 	return nil
 }
 
-// admitOwner refuses an owner that the caller may not touch. A narrowing claim
-// on a property that only the owned collection has does not concern the owner.
+// admitOwner refuses an owner that the caller may not touch, which may be one
+// whose collection lacks a property that the caller is restricted by.
 func (w *writer) admitOwner(oc *collection, owner *object) error {
-	for _, n := range w.call.Pass.Principal().Narrowing() {
-		p := oc.props[n.Property]
-		if p == nil {
-			continue
-		}
-		raw := owner.raw(p)
-		ok := raw != nil && slices.ContainsFunc(n.Values, func(v string) bool { return string(p.claim(v)) == string(raw) })
-		if !ok {
-			return refuse(policy.Check{Name: "narrowing", Expected: n.Property, Note: "the owner is outside the token's restriction"})
-		}
+	a, err := w.call.access(oc, w.tx.Now())
+	if err != nil {
+		return err
 	}
-	return w.access.admitTenant(owner)
+	return a.admit(owner)
 }
 
 // named reads an object that the caller named, and refuses one that it may

@@ -249,7 +249,7 @@ func (e *Engine) pageIn(ctx context.Context, tx storage.ReadTx, call Call, c *co
 	if err != nil {
 		return nil, nil, err
 	}
-	mark := queryMark(c, kind, q, p, size)
+	mark := queryMark(c, kind, q, p, size, a)
 	after, err := e.openCursor(pg.Cursor, mark)
 	if err != nil {
 		return nil, nil, err
@@ -287,8 +287,9 @@ func (e *Engine) pageIn(ctx context.Context, tx storage.ReadTx, call Call, c *co
 	return pageEnd(out, len(ids), remaining, cursor), ids, nil
 }
 
-// queryMark identifies a query, so that a cursor fits no other.
-func queryMark(c *collection, kind string, q Query, p Projection, size int) []byte {
+// queryMark identifies a query and the part of the collection that the caller
+// may touch, so that a cursor fits no other.
+func queryMark(c *collection, kind string, q Query, p Projection, size int, a access) []byte {
 	h := sha256.New()
 	put := func(parts ...string) {
 		for _, s := range parts {
@@ -312,6 +313,14 @@ func queryMark(c *collection, kind string, q Query, p Projection, size int) []by
 	for _, k := range sortedNames(q.Like) {
 		put("like", k, q.Like[k])
 	}
+	for _, b := range a.bounds {
+		put("bound", b.prop.Name, strconv.Itoa(len(b.values)))
+		for _, v := range b.values {
+			put(string(v))
+		}
+	}
+	put("tenants", strconv.Itoa(len(a.tenants)))
+	put(a.tenants...)
 	return h.Sum(nil)
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/jotgate/jotgate/internal/fault"
+	"github.com/jotgate/jotgate/internal/policy"
 	"github.com/jotgate/jotgate/internal/storage"
 )
 
@@ -264,24 +265,15 @@ func (e *Engine) Tokenize(ctx context.Context, call Call, in []TokenizeRequest, 
 		}
 	}
 	var out []TokenValue
-	err := e.update(ctx, call.Collection, func(tx storage.Tx, c *collection) error {
-		r, err := e.resolver(call, tx, c)
-		if err != nil {
-			return err
-		}
+	err := e.resolveTo(ctx, call, func(tx storage.Tx, r *resolver) (err error) {
 		out = make([]TokenValue, len(in))
 		for i := range in {
 			if out[i], err = r.tokenize(tx, &in[i], x); err != nil {
 				return err
 			}
 		}
-		return e.noteTransaction(tx, c, transaction, out)
+		return e.noteTransaction(tx, r.c, transaction, out)
 	})
-	for _, t := range out { // once, however often the transaction ran
-		if t.ObjectID != "" {
-			call.Pass.NoteObject(t.ObjectID)
-		}
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -340,6 +332,7 @@ func (r *resolver) inputOf(tx storage.Tx, q *TokenizeRequest) (resolved, error) 
 		return resolved{}, err
 	}
 	out := resolved{o, true}
+	r.note(o)
 	r.done = append(r.done, out)
 	return out, nil
 }
@@ -391,6 +384,9 @@ var errTaken = fault.New(fault.Conflict, "A token with this id exists.").WithDet
 // pciToken finds the token of equal values, in this collection or, in a global
 // scope, in any.
 func (r *resolver) pciToken(tx storage.Tx, q *TokenizeRequest, fs []field, shape template, t *token) (old, out *token, err error) {
+	if q.TokenID != "" && len(r.access.bounds) > 0 { // whether the value has another id would tell whether others have it
+		return nil, nil, refuse(policy.Check{Name: "narrowing", Expected: r.access.expected(), Note: "the id of a token that all uses of a value share cannot be chosen"})
+	}
 	key := r.engine.pciKey(r.c, q.Type, q.Scope, fs)
 	if q.Type == PCIOneWay {
 		t.Values = []value{{0, key[len(key)-16:]}}
@@ -545,14 +541,12 @@ func (e *Engine) Transaction(ctx context.Context, call Call, name string) ([]str
 		return nil, err
 	}
 	out := []string{}
-	err := e.view(ctx, call.Collection, func(tx storage.ReadTx, c *collection) error {
+	err := e.resolve(ctx, call, func(r *resolver) error {
+		tx, c := r.tx, r.c
 		if err := call.askOne("read", c.tokens); err != nil {
 			return err
 		}
-		s, err := e.selector(call, tx, c, TokenFilter{})
-		if err != nil {
-			return err
-		}
+		s := &selector{resolver: r}
 		ids, err := e.transaction(tx, c, name)
 		if err != nil {
 			return err

@@ -35,12 +35,8 @@ type selector struct {
 // through.
 type found struct {
 	token *token
+	hash  id    // storage name of the token
 	refs  []int // indexes into token.Refs
-}
-
-func (e *Engine) selector(call Call, tx storage.ReadTx, c *collection, f TokenFilter) (*selector, error) {
-	r, err := e.resolver(call, tx, c)
-	return &selector{r, f}, err
 }
 
 // find returns the tokens that the filter names. A token that is named by its
@@ -50,73 +46,99 @@ func (s *selector) find() ([]found, error) {
 	if s.filter.empty() {
 		return nil, fault.New(fault.Invalid, "Name the tokens by token_ids, object_ids or tags.")
 	}
-	hashes, err := s.candidates()
-	if err != nil {
-		return nil, err
-	}
 	var out []found
-	for _, h := range hashes {
-		t, err := loadToken(s.tx, s.c, h)
-		if err != nil {
-			return nil, err
+	seen := map[id]bool{}
+	err := s.candidates(func(h id) error {
+		if seen[h] {
+			return nil
 		}
-		if t == nil {
-			continue
+		seen[h] = true
+		t, err := loadToken(s.tx, s.c, h)
+		if err != nil || t == nil {
+			return err
 		}
 		f, err := s.uses(t)
-		if err != nil {
-			return nil, err
+		if err != nil || len(f.refs) == 0 {
+			return err
 		}
-		if len(f.refs) > 0 {
-			out = append(out, f)
+		if len(out) == maxTokens {
+			return fault.Newf(fault.Invalid, "The request concerns more than %d tokens; name fewer.", maxTokens)
 		}
-	}
-	return out, nil
+		f.hash = h
+		out = append(out, f)
+		s.noteUses(f)
+		return nil
+	})
+	slices.SortFunc(out, func(a, b found) int { return slices.Compare(a.hash[:], b.hash[:]) })
+	return out, err
 }
 
-// candidates lists storage names of tokens that may fit, from the most
-// selective list.
-func (s *selector) candidates() ([]id, error) {
-	var out []id
-	scan := func(prefix []byte) error {
-		items, err := s.tx.Scan(prefix, nil, maxTokens+1)
-		for _, it := range items {
-			out = append(out, id(it.Key[len(prefix):]))
-		}
-		return err
+// noteUses remembers the objects behind a token for the audit entry.
+func (s *selector) noteUses(f found) {
+	for _, i := range f.refs {
+		s.touch(f.token.Refs[i].Object)
 	}
+}
+
+// candidates calls do with the storage names of the tokens that may fit, from
+// the most selective list. Tokens that others have must not get in the way of a
+// caller's own, so their number is not bounded here.
+func (s *selector) candidates(do func(id) error) error {
 	switch {
 	case len(s.filter.TokenIDs) > 0:
 		for _, t := range s.filter.TokenIDs {
-			out = append(out, s.engine.tokenHash(s.c, t))
+			if err := do(s.engine.tokenHash(s.c, t)); err != nil {
+				return err
+			}
 		}
 	case len(s.filter.ObjectIDs) > 0:
 		for _, name := range s.filter.ObjectIDs {
 			key, ok := parseID(name)
 			if !ok {
-				return nil, badValue("object_ids", "must be UUIDs")
+				return badValue("object_ids", "must be UUIDs")
 			}
-			if err := scan(slices.Concat(s.c.keyOf("obj/to/", 16), key[:])); err != nil {
-				return nil, err
+			if err := s.scan(slices.Concat(s.c.keyOf("obj/to/", 16), key[:]), do); err != nil {
+				return err
 			}
 		}
 	default:
 		for _, tag := range s.filter.Tags {
 			h := s.engine.nameHash(s.c, "tag", tag)
-			if err := scan(slices.Concat(s.c.keyOf("obj/tt/", 16), h[:])); err != nil {
-				return nil, err
+			if err := s.scan(slices.Concat(s.c.keyOf("obj/tt/", 16), h[:]), do); err != nil {
+				return err
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b id) int { return slices.Compare(a[:], b[:]) })
-	out = slices.Compact(out)
-	if len(out) > maxTokens {
-		return nil, fault.Newf(fault.Invalid, "The request concerns more than %d tokens; name fewer.", maxTokens)
+	return nil
+}
+
+// scanStep is how many keys are read at a time.
+const scanStep = 256
+
+// scan calls do with every id that stands after a key prefix.
+func (s *selector) scan(prefix []byte, do func(id) error) error {
+	var after []byte
+	for {
+		items, err := s.tx.Scan(prefix, after, scanStep)
+		if err != nil {
+			return err
+		}
+		for _, it := range items {
+			if err := do(id(it.Key[len(prefix):])); err != nil {
+				return err
+			}
+		}
+		if len(items) < scanStep || s.ctx.Err() != nil {
+			return s.ctx.Err()
+		}
+		after = items[len(items)-1].Key
 	}
-	return out, nil
 }
 
 // uses picks the uses of a token that fit the filter and the caller's claims.
+// The id of a deterministic token follows from its value, so a refusal would
+// tell whether others have that value: without a use of the caller's own, there
+// is no such token.
 func (s *selector) uses(t *token) (found, error) {
 	f := found{token: t}
 	foreign := false
@@ -137,7 +159,7 @@ func (s *selector) uses(t *token) (found, error) {
 		}
 		f.refs = append(f.refs, i)
 	}
-	if foreign && len(f.refs) == 0 && len(s.filter.TokenIDs) > 0 {
+	if foreign && len(f.refs) == 0 && len(s.filter.TokenIDs) > 0 && t.Type != Deterministic {
 		return f, refuse(policy.Check{Name: "narrowing", Expected: s.access.expected(), Note: "the data token is outside the caller's restriction"})
 	}
 	return f, nil
@@ -200,11 +222,8 @@ func (e *Engine) Detokenize(ctx context.Context, call Call, f TokenFilter, props
 		return nil, err
 	}
 	var out []byte
-	err := e.view(ctx, call.Collection, func(tx storage.ReadTx, c *collection) error {
-		s, err := e.selector(call, tx, c, f)
-		if err != nil {
-			return err
-		}
+	err := e.resolve(ctx, call, func(r *resolver) error {
+		s := &selector{r, f}
 		list, err := s.find()
 		if err != nil {
 			return err
@@ -258,7 +277,7 @@ func (s *selector) render(b []byte, f found, o *object, props []string, show Met
 		return b, err
 	}
 	for _, op := range []gate.Operation{"detokenize", "read"} {
-		if err := s.call.ask(op, false, vs...); err != nil {
+		if err := s.call.ask(op, s.filter.Archived, vs...); err != nil {
 			return b, err
 		}
 	}
@@ -357,14 +376,11 @@ func (e *Engine) SearchTokens(ctx context.Context, call Call, f TokenFilter) ([]
 		return nil, err
 	}
 	var out []byte
-	err := e.view(ctx, call.Collection, func(tx storage.ReadTx, c *collection) error {
-		if err := call.askOne("read", c.tokensOf(f.Archived)); err != nil {
+	err := e.resolve(ctx, call, func(r *resolver) error {
+		if err := call.askOne("read", r.c.tokensOf(f.Archived)); err != nil {
 			return err
 		}
-		s, err := e.selector(call, tx, c, f)
-		if err != nil {
-			return err
-		}
+		s := &selector{r, f}
 		list, err := s.find()
 		if err != nil {
 			return err
@@ -397,14 +413,11 @@ func noToken(reason string) error {
 // editTokens runs edit on every token that the filter names, in one
 // transaction. No match is an error.
 func (e *Engine) editTokens(ctx context.Context, call Call, op gate.Operation, f TokenFilter, edit func(storage.Tx, *selector, found) error) error {
-	return e.update(ctx, call.Collection, func(tx storage.Tx, c *collection) error {
-		if err := call.askOne(op, c.tokensOf(f.Archived)); err != nil {
+	return e.resolveTo(ctx, call, func(tx storage.Tx, r *resolver) error {
+		if err := call.askOne(op, r.c.tokensOf(f.Archived)); err != nil {
 			return err
 		}
-		s, err := e.selector(call, tx, c, f)
-		if err != nil {
-			return err
-		}
+		s := &selector{r, f}
 		list, err := s.find()
 		if err != nil {
 			return err
@@ -452,12 +465,8 @@ func (e *Engine) UpdateTokens(ctx context.Context, call Call, f TokenFilter, ch 
 		return err
 	}
 	if ch.Object != nil {
-		return e.update(ctx, call.Collection, func(tx storage.Tx, c *collection) error {
-			s, err := e.selector(call, tx, c, f)
-			if err != nil {
-				return err
-			}
-			return s.replace(tx, ch, x)
+		return e.resolveTo(ctx, call, func(tx storage.Tx, r *resolver) error {
+			return (&selector{r, f}).replace(tx, ch, x)
 		})
 	}
 	return e.editTokens(ctx, call, "write", f, func(tx storage.Tx, s *selector, t found) error {
@@ -509,8 +518,8 @@ func (s *selector) replace(tx storage.Tx, ch TokenChange, x Expiry) error {
 		return fault.New(fault.Invalid, "The values of one token can be replaced at a time.").WithDetail("field", "object")
 	}
 	t := list[0].token
-	if len(s.access.bounds) > 0 && len(list[0].refs) < len(t.Refs) {
-		return refuse(policy.Check{Name: "narrowing", Expected: s.access.expected(), Note: "the data token is also used outside the caller's restriction"})
+	if err := s.whole(list[0]); err != nil {
+		return err
 	}
 	n := t.clone()
 	n.Props, n.Values = nil, toValues(pick(in.object, ps))
@@ -524,6 +533,17 @@ func (s *selector) replace(tx storage.Tx, ch TokenChange, x Expiry) error {
 		return err
 	}
 	return s.engine.saveToken(tx, s.c, t, n)
+}
+
+// whole refuses a caller whose claims narrow to change a token for others too:
+// one that has uses outside the claims, or one that all uses of a value share.
+// Of the latter it must not even learn whether there are others.
+func (s *selector) whole(f found) error {
+	shared := f.token.Type == PCI || f.token.Type == PCIOneWay
+	if len(s.access.bounds) == 0 || !shared && len(f.refs) == len(f.token.Refs) {
+		return nil
+	}
+	return refuse(policy.Check{Name: "narrowing", Expected: s.access.expected(), Note: "the data token may be used outside the caller's restriction"})
 }
 
 // revalue checks that a token may stand for the new values.
@@ -577,15 +597,12 @@ func (e *Engine) RotateTokens(ctx context.Context, call Call, ids []string) (map
 		return nil, fault.Newf(fault.Invalid, "Between 1 and %d tokens can be rotated at once.", maxTokens).WithDetail("parameter", "token_ids")
 	}
 	var out map[string]string
-	err := e.update(ctx, call.Collection, func(tx storage.Tx, c *collection) error {
+	err := e.resolveTo(ctx, call, func(tx storage.Tx, r *resolver) (err error) {
 		out = make(map[string]string, len(ids))
-		if err := call.askOne("write", c.tokens); err != nil {
+		if err := call.askOne("write", r.c.tokens); err != nil {
 			return err
 		}
-		s, err := e.selector(call, tx, c, TokenFilter{TokenIDs: ids})
-		if err != nil {
-			return err
-		}
+		s := &selector{r, TokenFilter{TokenIDs: ids}}
 		for _, tokenID := range ids {
 			if out[tokenID] != "" {
 				continue
@@ -615,13 +632,15 @@ func (s *selector) rotate(tx storage.Tx, tokenID string) (string, error) {
 		return "", err
 	}
 	switch {
-	case len(f.refs) < len(t.Refs) && len(s.access.bounds) > 0:
-		return "", refuse(policy.Check{Name: "narrowing", Expected: s.access.expected(), Note: "the data token is also used outside the caller's restriction"})
 	case len(f.refs) == 0:
 		return "", noToken("tokens_missing")
 	case t.Type == Deterministic:
 		return "", fault.New(fault.Invalid, "A deterministic token cannot be rotated.").WithDetail("type", Deterministic)
 	}
+	if err := s.whole(f); err != nil {
+		return "", err
+	}
+	s.noteUses(f)
 	n := t.clone()
 	n.ID = newID().String()
 	if err := s.engine.saveToken(tx, s.c, t, nil); err != nil {
@@ -636,38 +655,18 @@ func (e *Engine) CountTokens(ctx context.Context, call Call) (Counts, error) {
 	if err := call.check("get-tokens-count", "/count/tokens"); err != nil {
 		return n, err
 	}
-	err := e.view(ctx, call.Collection, func(tx storage.ReadTx, c *collection) error {
-		if err := call.askOne("stats", c.tokens); err != nil {
-			return err
-		}
-		s, err := e.selector(call, tx, c, TokenFilter{})
-		if err != nil {
+	err := e.resolve(ctx, call, func(r *resolver) error {
+		if err := call.askOne("stats", r.c.tokens); err != nil {
 			return err
 		}
 		n = Counts{}
-		return s.count(ctx, &n)
+		return (&selector{resolver: r}).count(&n)
 	})
 	return n, err
 }
 
-func (s *selector) count(ctx context.Context, n *Counts) error {
-	prefix := s.c.keyOf("obj/t/", 0)
-	var after []byte
-	for {
-		items, err := s.tx.Scan(prefix, after, 256)
-		if err != nil {
-			return err
-		}
-		for _, it := range items {
-			if err := s.countOne(id(it.Key[len(prefix):]), n); err != nil {
-				return err
-			}
-		}
-		if len(items) < 256 || ctx.Err() != nil {
-			return ctx.Err()
-		}
-		after = items[len(items)-1].Key
-	}
+func (s *selector) count(n *Counts) error {
+	return s.scan(s.c.keyOf("obj/t/", 0), func(h id) error { return s.countOne(h, n) })
 }
 
 func (s *selector) countOne(h id, n *Counts) error {
