@@ -76,6 +76,8 @@ type door struct {
 	audit *recorder
 	log   *bytes.Buffer
 	store storage.Store
+	raw   *storagetest.Switch // under the seal
+	plain storage.Store       // under raw
 
 	broker   *audit.Broker // what the audit endpoints work on
 	auditDir string
@@ -89,7 +91,8 @@ func newDoor(t testing.TB) *door {
 	must(t, err)
 	t.Cleanup(func() { _ = raw.Close() })
 	ring := seal.NewKeyring(d.clock.now())
-	d.store = seal.Wrap(storagetest.Twice(raw), ring)
+	d.plain, d.raw = raw, &storagetest.Switch{Store: storagetest.Twice(raw)}
+	d.store = seal.Wrap(d.raw, ring)
 	logger := slog.New(slog.NewTextHandler(d.log, nil))
 	rt := &Runtime{Gate: gate.New(d.audit, d.clock.now), Now: d.clock.now, ClusterName: "test", ClusterID: "id"}
 	rt.Mounts, err = mount.Open(ctx, d.store, mount.Options{})
