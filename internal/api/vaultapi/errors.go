@@ -23,7 +23,7 @@ var statusOf = map[fault.Kind]int{
 	fault.MediaType:       http.StatusUnsupportedMediaType,
 	fault.TooMany:         http.StatusTooManyRequests,
 	fault.Unavailable:     http.StatusServiceUnavailable,
-	fault.NotImplemented:  http.StatusNotImplemented,
+	fault.NotImplemented:  http.StatusBadRequest, // 501 means uninitialised here, and no request may get a 5xx
 }
 
 // DiagnosisHeader carries the id that joins a refusal with its audit entry.
