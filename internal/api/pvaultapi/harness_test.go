@@ -160,16 +160,17 @@ type world struct {
 	clock  *clock
 	engine *objects.Engine
 	store  *embedded.Store
+	raw    *storagetest.Switch // under the seal
 }
 
 func newWorld(t testing.TB, change ...func(*pvaultapi.Options)) *world {
 	t.Helper()
 	w := &world{t: t, trail: &trail{}, clock: &clock{t: start}}
 	store := openStore(t, w.clock.now)
-	w.store = store
+	w.store, w.raw = store, &storagetest.Switch{Store: storagetest.Twice(store)}
 	ring := seal.NewKeyring(start)
 	var err error
-	if w.engine, err = objects.New(objects.Options{Store: seal.Wrap(storagetest.Twice(store), ring), Keyring: ring}); err != nil {
+	if w.engine, err = objects.New(objects.Options{Store: seal.Wrap(w.raw, ring), Keyring: ring}); err != nil {
 		t.Fatal(err)
 	}
 	w.iam = &fakeIAM{jwts: map[string]*principal.Principal{}, users: map[string]time.Time{"bob": {}}, admin: "pvaultauth", text: []byte("[users]\n")}
