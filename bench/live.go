@@ -14,19 +14,20 @@ type Live struct {
 	StoreMiB      float64 `json:"store_mib"`
 	StorePerToken float64 `json:"store_bytes_per_token"`
 	RestartMS     float64 `json:"restart_ready_ms"`
+	RestartRSSMiB float64 `json:"restart_rss_mib"`
 	LookupMS      float64 `json:"first_lookup_ms"`
 }
 
-// measureLive logs -live different subjects in, each for the first time, and
-// restarts the server with their tokens.
+// measureLive makes -live client tokens by logging in and restarts the server
+// with them.
 func measureLive(ctx context.Context, srv *child, b *bench, o options) (*Live, error) {
 	before := srv.size()
 	ts, err := b.many(min(o.live, 2000), false)
 	if err != nil {
 		return nil, err
 	}
-	// Signing is far dearer than logging in, so each token logs in through
-	// several roles: every login makes a token, an accessor and a lease.
+	// Signing is far dearer than logging in, so each JWT logs in several times:
+	// every login makes a client token of its own.
 	next := once(o.live, func(i int) call {
 		return call{method: "POST", url: b.base + "/v1/auth/jwt/login", want: 200, body: []byte(`{"role":"svc","jwt":"` + ts[i%len(ts)] + `"}`)}
 	})
@@ -50,5 +51,6 @@ func measureLive(ctx context.Context, srv *child, b *bench, o options) (*Live, e
 		return nil, err
 	}
 	l.LookupMS = time.Since(began).Seconds() * 1000
+	l.RestartRSSMiB = srv.rss()
 	return l, nil
 }

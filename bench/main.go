@@ -106,8 +106,8 @@ func printReport(w io.Writer, r *Report, asJSON bool) error {
 		return err
 	}
 	l := r.Live
-	_, err := fmt.Fprintf(w, "\n%d live tokens: RSS %.1f MiB, store %.1f MiB (%.0f bytes a token), %.0f logins/s; restart: ready in %.0f ms, first lookup %.1f ms\n",
-		l.Tokens, l.RSSMiB, l.StoreMiB, l.StorePerToken, l.LoginsPerSec, l.RestartMS, l.LookupMS)
+	_, err := fmt.Fprintf(w, "\n%d live tokens: RSS %.1f MiB, store %.1f MiB (%.0f bytes a token), %.0f logins/s; restart: ready in %.0f ms, first lookup %.1f ms, RSS %.1f MiB\n",
+		l.Tokens, l.RSSMiB, l.StoreMiB, l.StorePerToken, l.LoginsPerSec, l.RestartMS, l.LookupMS, l.RestartRSSMiB)
 	return err
 }
 
