@@ -232,11 +232,22 @@ func unsealRecords(c config, unseal, root []byte) ([]record, error) {
 	return []record{{configAt, text}, {rootAt, aead.Seal(nil, nil, root, rootAt)}}, nil //nolint:gosec // the AEAD draws its own nonce
 }
 
+// sealRecord reads a record that every initialized store has. Only one that is
+// not there means damage: nobody shall reach for a backup because the storage
+// could not be reached for a moment.
+func sealRecord(tx storage.ReadTx, at []byte, whose string) ([]byte, error) {
+	b, err := tx.Get(at)
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil, fmt.Errorf("%w: %s record is missing", storage.ErrDamaged, whose)
+	}
+	return b, err
+}
+
 // rootFrom opens the root key, or returns ErrWrongKey.
 func rootFrom(tx storage.ReadTx, unseal []byte) ([]byte, error) {
-	envelope, err := tx.Get(rootAt)
+	envelope, err := sealRecord(tx, rootAt, "the root key's")
 	if err != nil {
-		return nil, fmt.Errorf("%w: the root key's record is missing: %w", storage.ErrDamaged, err)
+		return nil, err
 	}
 	aead, err := newAEAD(unseal)
 	if err != nil {

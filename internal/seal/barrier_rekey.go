@@ -3,7 +3,6 @@ package seal
 import (
 	"bytes"
 	"context"
-	"fmt"
 
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/storage"
@@ -85,10 +84,10 @@ func (n *NewUnsealKey) Commit(ctx context.Context) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	err := b.inner.Update(ctx, func(tx storage.Tx) error {
-		now, err := tx.Get(rootAt)
+		now, err := sealRecord(tx, rootAt, "the root key's")
 		switch {
 		case err != nil:
-			return fmt.Errorf("%w: the root key's record is missing: %w", storage.ErrDamaged, err)
+			return err
 		case !bytes.Equal(now, n.was):
 			return ErrRekeyed
 		}

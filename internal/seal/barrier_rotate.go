@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -33,9 +32,9 @@ func (b *Barrier) Rotate(ctx context.Context) (KeyInfo, error) {
 	}
 	var f ringFile
 	err := b.inner.Update(ctx, func(tx storage.Tx) error {
-		envelope, err := tx.Get(keyringAt)
+		envelope, err := sealRecord(tx, keyringAt, "the keyring's")
 		if err != nil {
-			return fmt.Errorf("%w: the keyring's record is missing: %w", storage.ErrDamaged, err)
+			return err
 		}
 		if f, err = openRing(s.root, envelope); err != nil {
 			return err

@@ -109,9 +109,9 @@ func (b *Barrier) take(ctx context.Context, unseal []byte) error {
 		if err != nil {
 			return fmt.Errorf("%w: the root key has a wrong size", storage.ErrDamaged)
 		}
-		envelope, err := tx.Get(keyringAt)
+		envelope, err := sealRecord(tx, keyringAt, "the keyring's")
 		if err != nil {
-			return fmt.Errorf("%w: the keyring's record is missing: %w", storage.ErrDamaged, err)
+			return err
 		}
 		f, err := openRing(aead, envelope)
 		if err != nil {

@@ -115,6 +115,9 @@ func FailEachCall(t testing.TB, s storage.Store, op func(storage.Store) error, c
 		if err != nil && fault.Of(err) != fault.Unavailable {
 			t.Errorf("call %d failed: the answer is %v, not that the storage is unavailable: %v", n, fault.Of(err), err)
 		}
+		if errors.Is(err, storage.ErrDamaged) {
+			t.Errorf("call %d failed: the answer speaks of damage: %v", n, err)
+		}
 		if err == nil && f.Calls() >= n {
 			err = fmt.Errorf("call %d failed and op claims success", n)
 			t.Error(err)
