@@ -49,10 +49,10 @@ var allowed = map[string][]string{
 	"cors":        {"fault", "storage"},
 	"quota":       {"fault", "storage"},
 	"policystore": {"fault", "policy", "policy/acl", "principal", "storage"},
-	"mount":       {"fault", "storage"},
+	"mount":       {"fault", "storage", "storage/record"},
 	"identity":    {"fault", "policy/acl", "seal", "storage", "storage/record"},
 	"session":     {"fault", "identity", "principal", "seal", "storage", "storage/record"},
-	"authjwt":     {"fault", "identity", "jwks", "jwt", "policy", "principal", "seal", "session", "storage", "trust"},
+	"authjwt":     {"fault", "identity", "jwks", "jwt", "policy", "principal", "seal", "session", "storage", "storage/record", "trust"},
 
 	"engine/drawer":    {"fault", "storage"},
 	"engine/kv":        {"engine/drawer", "fault", "gate", "storage", "storage/record"},

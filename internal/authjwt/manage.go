@@ -11,6 +11,7 @@ import (
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/session"
 	"github.com/jotgate/jotgate/internal/storage"
+	"github.com/jotgate/jotgate/internal/storage/record"
 )
 
 // Config returns a mount's configuration as it is read back, with the state of
@@ -62,7 +63,7 @@ func (m *Method) WriteConfig(ctx context.Context, mt Mount, p Params) (warnings 
 	if len(c.TLSServerNames) > 0 {
 		warnings = append(warnings, "override_allowed_server_names is kept but not used: a key endpoint's certificate must name the endpoint's host")
 	}
-	text, err := json.Marshal(c, codec)
+	text, err := json.Marshal(c, record.JSON)
 	if err == nil {
 		err = m.st.Update(ctx, func(tx storage.Tx) error { return tx.Put(configKey(mt.UUID), text, time.Time{}) })
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/jotgate/jotgate/internal/jwks"
 	"github.com/jotgate/jotgate/internal/session"
 	"github.com/jotgate/jotgate/internal/storage"
+	"github.com/jotgate/jotgate/internal/storage/record"
 	"github.com/jotgate/jotgate/internal/trust"
 )
 
@@ -205,14 +206,14 @@ func get[T any](tx storage.ReadTx, key []byte) (*T, error) {
 		return nil, fmt.Errorf("authjwt: %w", err)
 	}
 	v := new(T)
-	if err := json.Unmarshal(b, v, codec); err != nil {
+	if err := json.Unmarshal(b, v, record.JSON); err != nil {
 		return nil, fmt.Errorf("authjwt: %s cannot be read: %w", key, err)
 	}
 	return v, nil
 }
 
 func put(tx storage.Tx, key []byte, v any) error {
-	b, err := json.Marshal(v, codec)
+	b, err := json.Marshal(v, record.JSON)
 	if err != nil {
 		return fmt.Errorf("authjwt: %w", err)
 	}
@@ -262,7 +263,7 @@ func (m *Method) compiled(ctx context.Context, uuid string) (*compiledConfig, er
 
 func compileConfig(text []byte, client *jwks.Client) (*compiledConfig, error) {
 	c := &compiledConfig{text: text}
-	if err := json.Unmarshal(text, &c.Config, codec); err != nil {
+	if err := json.Unmarshal(text, &c.Config, record.JSON); err != nil {
 		return nil, fmt.Errorf("authjwt: stored configuration cannot be read: %w", err)
 	}
 	src, err := c.open(client)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/storage"
+	"github.com/jotgate/jotgate/internal/storage/record"
 )
 
 // keyPrefix is where entries live, by UUID.
@@ -251,7 +252,7 @@ func load(tx storage.ReadTx) (*Table, error) {
 	entries := make([]*Entry, 0, len(items))
 	for _, it := range items {
 		e := new(Entry)
-		if err := json.Unmarshal(it.Value, e, codec); err != nil {
+		if err := json.Unmarshal(it.Value, e, record.JSON); err != nil {
 			return nil, fmt.Errorf("mount: entry %q cannot be read: %w", it.Key, err)
 		}
 		entries = append(entries, e)
@@ -262,7 +263,7 @@ func load(tx storage.ReadTx) (*Table, error) {
 func key(e *Entry) []byte { return []byte(keyPrefix + e.UUID) }
 
 func put(tx storage.Tx, e *Entry) error {
-	b, err := json.Marshal(e, codec)
+	b, err := json.Marshal(e, record.JSON)
 	if err != nil {
 		return fmt.Errorf("mount: %w", err)
 	}

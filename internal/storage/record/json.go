@@ -1,4 +1,4 @@
-package mount
+package record
 
 import (
 	"strconv"
@@ -7,9 +7,9 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// codec is how values are stored: durations as nanoseconds, keys sorted, so
-// that equal values are equal bytes.
-var codec = json.JoinOptions(
+// JSON is how settings are stored, which are read rarely and want names:
+// durations as nanoseconds, keys sorted, so that equal values are equal bytes.
+var JSON = json.JoinOptions(
 	json.Deterministic(true),
 	json.WithMarshalers(json.MarshalFunc(func(d time.Duration) ([]byte, error) {
 		return strconv.AppendInt(nil, int64(d), 10), nil
