@@ -408,7 +408,7 @@ func TestASnapshotIsAWholeSealedStore(t *testing.T) {
 
 func TestADatabaseIsBackedUpWithItsOwnTools(t *testing.T) {
 	v, _ := sharedVault(t, servertest.Options{Postgres: servertest.Postgres(t)})
-	v.refused(501, "back the database up", "GET", "sys/storage/raft/snapshot", "")
+	v.refused(400, "back the database up", "GET", "sys/storage/raft/snapshot", "")
 }
 
 func TestRotationAndKeyStatus(t *testing.T) {
