@@ -2,7 +2,6 @@ package authjwt
 
 import (
 	"context"
-	"strings"
 
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/jwt"
@@ -26,7 +25,7 @@ func (m *Method) choose(ctx context.Context, c *compiledConfig, rq *Request) (*c
 	if rq.JWT == "" {
 		return nil, trust.Grant{}, nil, invalid("missing token")
 	}
-	tok, err := jwt.Parse(strings.TrimSuffix(strings.TrimSuffix(rq.JWT, "\n"), "\r"), jwt.LoginLimits)
+	tok, err := rq.Mount.Compat.parse(rq.JWT)
 	if err != nil {
 		return nil, trust.Grant{}, nil, refuse(trust.VerifyRefusal(err, c.source.static),
 			[]policy.Check{{Name: "token", Reason: fault.ReasonOf(err), Note: fault.PublicText(err)}})
@@ -87,7 +86,7 @@ func (m *Method) openRoles(ctx context.Context, c *compiledConfig, mt Mount) ([]
 	}
 	var out []*compiledRole
 	for _, n := range names {
-		r, err := m.role(ctx, mt.UUID, n, c)
+		r, err := m.role(ctx, mt, n, c)
 		if err != nil {
 			return nil, err
 		}

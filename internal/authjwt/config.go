@@ -224,8 +224,8 @@ func (s *source) close() {
 
 // issuer is what the iss of every token must be: the bound one, else the one
 // whose discovery document names the keys. Empty: any.
-func (c *Config) issuer() string {
-	if c.BoundIssuer != "" {
+func (c *Config) issuer(compat Compat) string {
+	if c.BoundIssuer != "" || compat.AnyIssuer {
 		return c.BoundIssuer
 	}
 	return c.DiscoveryURL

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/jotgate/jotgate/internal/fault"
-	"github.com/jotgate/jotgate/internal/jwt"
 	"github.com/jotgate/jotgate/internal/policy"
 	"github.com/jotgate/jotgate/internal/session"
 	"github.com/jotgate/jotgate/internal/trust"
@@ -68,7 +67,7 @@ func (m *Method) Explain(ctx context.Context, rq Request) ([]Explanation, error)
 	}
 	var out []Explanation
 	for _, name := range names {
-		r, err := m.role(ctx, rq.Mount.UUID, name, c)
+		r, err := m.role(ctx, rq.Mount, name, c)
 		if err != nil {
 			return nil, err
 		}
@@ -117,7 +116,7 @@ func (m *Method) explainRole(ctx context.Context, c *compiledConfig, r *compiled
 // allChecks makes every check, also those that a login would no longer come
 // to.
 func (m *Method) allChecks(ctx context.Context, c *compiledConfig, r *compiledRole, raw string) []policy.Check {
-	tok, err := jwt.Parse(strings.TrimSuffix(strings.TrimSuffix(raw, "\n"), "\r"), jwt.LoginLimits)
+	tok, err := r.compat.parse(raw)
 	if err != nil {
 		return []policy.Check{{Name: "token", Reason: fault.ReasonOf(err), Note: fault.PublicText(err)}}
 	}

@@ -122,7 +122,7 @@ func (m *Method) find(ctx context.Context, c *compiledConfig, rq *Request) (r *c
 	}
 	rq.Role = strings.ToLower(rq.Role)
 	if fitsName(rq.Role) {
-		if r, err = m.role(ctx, rq.Mount.UUID, rq.Role, c); err != nil {
+		if r, err = m.role(ctx, rq.Mount, rq.Role, c); err != nil {
 			return nil, err
 		}
 	}
@@ -139,9 +139,7 @@ func (m *Method) find(ctx context.Context, c *compiledConfig, rq *Request) (r *c
 
 // admit proves the token and judges it by the role's rule.
 func (m *Method) admit(ctx context.Context, c *compiledConfig, r *compiledRole, raw string) (trust.Grant, []policy.Check, error) {
-	// Agents send the file's content as it is, with its last line end.
-	raw = strings.TrimSuffix(strings.TrimSuffix(raw, "\n"), "\r")
-	tok, err := jwt.Parse(raw, jwt.LoginLimits)
+	tok, err := r.compat.parse(raw)
 	if err != nil {
 		return trust.Grant{}, nil, refuse(trust.VerifyRefusal(err, c.source.static),
 			[]policy.Check{{Name: "token", Reason: fault.ReasonOf(err), Note: fault.PublicText(err)}})

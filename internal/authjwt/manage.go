@@ -134,6 +134,7 @@ func (m *Method) WriteRole(ctx context.Context, mt Mount, name string, p Params,
 		if r == nil {
 			r = &Role{}
 		}
+		mt.Compat.reset(r)
 		if err := r.apply(p); err != nil {
 			return err
 		}

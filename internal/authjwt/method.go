@@ -110,6 +110,8 @@ type compiledRole struct {
 	Role
 	name string
 	rule *trust.Rule
+	// compat is what the mount kept of the reference when this was compiled.
+	compat Compat
 }
 
 // maxCachedRoles bounds the compiled roles of one mount.
@@ -309,25 +311,25 @@ func (s *state) settle(epoch uint64, c *compiledConfig) *compiledConfig {
 }
 
 // role returns a compiled role, nil when there is none.
-func (m *Method) role(ctx context.Context, uuid, name string, c *compiledConfig) (*compiledRole, error) {
-	s := m.state(uuid)
+func (m *Method) role(ctx context.Context, mt Mount, name string, c *compiledConfig) (*compiledRole, error) {
+	s := m.state(mt.UUID)
 	s.mu.RLock()
 	r, epoch := s.roles[name], s.epoch
 	s.mu.RUnlock()
-	if r != nil {
+	if r != nil && r.compat == mt.Compat {
 		return r, nil
 	}
 	var stored *Role
 	err := m.st.View(ctx, func(tx storage.ReadTx) (err error) {
-		stored, err = get[Role](tx, roleKey(uuid, name))
+		stored, err = get[Role](tx, roleKey(mt.UUID, name))
 		return err
 	})
 	if err != nil || stored == nil {
 		return nil, err
 	}
-	r = &compiledRole{Role: *stored, name: name}
+	r = &compiledRole{Role: *stored, name: name, compat: mt.Compat}
 	if r.RoleType == roleJWT {
-		spec, err := r.spec(name, &c.Config)
+		spec, err := r.spec(name, &c.Config, mt.Compat)
 		if err != nil {
 			return nil, err
 		}

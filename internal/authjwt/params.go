@@ -30,4 +30,5 @@ type Mount struct {
 	DefaultTTL time.Duration
 	MaxTTL     time.Duration
 	TokenType  string // as tuned; "" is default-service
+	Compat     Compat // from its options
 }

@@ -210,17 +210,17 @@ func (r *Role) claims() (map[string]any, error) {
 }
 
 // spec is the role and its mount's configuration as a trust rule.
-func (r *Role) spec(name string, c *Config) (trust.Spec, error) {
+func (r *Role) spec(name string, c *Config, compat Compat) (trust.Spec, error) {
 	claims, err := r.claims()
 	if err != nil {
 		return trust.Spec{}, err
 	}
 	return trust.Spec{
-		Style: trust.Login, Name: name, Issuer: c.issuer(), Audiences: r.BoundAudiences,
+		Style: trust.Login, Name: name, Issuer: c.issuer(compat), Audiences: r.BoundAudiences,
 		Subject: r.BoundSubject, Algorithms: c.algorithms(),
 		Times: trust.Times{
 			ExpirationLeeway: r.ExpirationLeeway, NotBeforeLeeway: r.NotBeforeLeeway, ClockSkew: r.ClockSkewLeeway,
-			MaxAge: r.MaxTokenAge,
+			MaxAge: r.MaxTokenAge, DeriveNotBefore: compat.DerivedNotBefore,
 		},
 		BoundClaims: claims, BoundClaimsGlob: r.BoundClaimsType == claimsGlob,
 		UserClaim: r.UserClaim, UserClaimPointer: r.UserClaimPointer,

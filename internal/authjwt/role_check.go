@@ -27,7 +27,7 @@ func (r *Role) check(name string, p Params, m Mount, c *Config) error {
 	if err := r.checkSize(); err != nil {
 		return err
 	}
-	if err := r.compiles(name, c); err != nil {
+	if err := r.compiles(name, c, m.Compat); err != nil {
 		return err
 	}
 	switch {
@@ -120,7 +120,7 @@ func (r *Role) checkSize() error {
 
 // compiles reports the first problem of the role as a trust rule, apart from a
 // missing user claim, which has its own place in the order.
-func (r *Role) compiles(name string, c *Config) error {
+func (r *Role) compiles(name string, c *Config, compat Compat) error {
 	if c == nil {
 		c = &Config{}
 	}
@@ -128,7 +128,7 @@ func (r *Role) compiles(name string, c *Config) error {
 	if tmp.UserClaim == "" {
 		tmp.UserClaim = "sub"
 	}
-	spec, err := tmp.spec(name, c)
+	spec, err := tmp.spec(name, c, compat)
 	if err != nil {
 		return err
 	}

@@ -86,9 +86,13 @@ type Times struct {
 	// ExpirationLeeway is the life of a token without exp, from the later of
 	// its iat and nbf on. Default 150 s. Login only.
 	ExpirationLeeway time.Duration
-	// NotBeforeLeeway is accepted for the reference's sake and has no effect:
-	// it derives nbf from exp, and a derived nbf refuses nothing here.
+	// NotBeforeLeeway is how long before exp a token without nbf and iat begins
+	// to be valid. Default 150 s. It has an effect with DeriveNotBefore only.
 	NotBeforeLeeway time.Duration
+	// DeriveNotBefore derives nbf from exp as the reference does, which refuses
+	// every token that lives longer than NotBeforeLeeway and says nothing but
+	// exp. Login only.
+	DeriveNotBefore bool
 	// ClockSkew is how far the clocks may disagree. Default 60 s; for Bearer
 	// also the maximum.
 	ClockSkew time.Duration
@@ -102,6 +106,7 @@ type Times struct {
 // The defaults of Times.
 const (
 	DefaultExpirationLeeway = 150 * time.Second
+	DefaultNotBeforeLeeway  = 150 * time.Second
 	DefaultClockSkew        = 60 * time.Second
 	maxBearerSkew           = 60 * time.Second
 )
@@ -225,6 +230,7 @@ func (p *problems) bearer(s Spec) {
 // effective replaces the codes for default and none by durations.
 func (t Times) effective() Times {
 	t.ExpirationLeeway = leeway(t.ExpirationLeeway, DefaultExpirationLeeway)
+	t.NotBeforeLeeway = leeway(t.NotBeforeLeeway, DefaultNotBeforeLeeway)
 	t.ClockSkew = leeway(t.ClockSkew, DefaultClockSkew)
 	return t
 }

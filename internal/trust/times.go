@@ -22,11 +22,14 @@ func (e *evaluation) validity() {
 	case !hasExp:
 		exp = later(iat, nbf).Add(t.ExpirationLeeway)
 	}
-	if !hasNbf && hasIat && e.rule.style == Login {
+	if !hasNbf && e.rule.style == Login {
 		// The reference derives nbf here. It also derives one from exp alone,
 		// which would refuse every token that lives longer than 210 s and says
-		// nothing but exp; that nbf refuses nothing here.
-		nbf, hasNbf = iat, true
+		// nothing but exp; that one is left out unless the rule asks for it.
+		nbf, hasNbf = iat, hasIat
+		if !hasIat && t.DeriveNotBefore {
+			nbf, hasNbf = exp.Add(-t.NotBeforeLeeway), true
+		}
 	}
 	e.notBefore(nbf, hasNbf)
 	e.expiration(exp)

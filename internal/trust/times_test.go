@@ -26,6 +26,11 @@ func TestLoginTimeTable(t *testing.T) {
 			spec.Times = trust.Times{ExpirationLeeway: time.Duration(x) * time.Second, NotBeforeLeeway: time.Duration(n) * time.Second, ClockSkew: time.Duration(s) * time.Second}
 		}
 	}
+	derived := func(n int) func(*trust.Spec) {
+		return func(spec *trust.Spec) {
+			spec.Times = trust.Times{NotBeforeLeeway: time.Duration(n) * time.Second, DeriveNotBefore: true}
+		}
+	}
 	for _, c := range []struct {
 		name  string
 		spec  func(*trust.Spec)
@@ -50,6 +55,12 @@ func TestLoginTimeTable(t *testing.T) {
 		{"nbf past the boundary", nil, claims{"nbf": at(61)}, textNotYet},
 		{"exp only, near", nil, claims{"exp": at(200)}, ""},
 		{"exp only, far: a derived nbf refuses nothing", nil, claims{"exp": at(3600)}, ""},
+		{"exp only, far: a derived nbf refuses where it is asked for", derived(0), claims{"exp": at(3600)}, textNotYet},
+		{"exp only, derived nbf at the boundary", derived(0), claims{"exp": at(210)}, ""},
+		{"exp only, derived nbf past the boundary", derived(0), claims{"exp": at(211)}, textNotYet},
+		{"exp only, longer leeway for a derived nbf", derived(3600), claims{"exp": at(3600)}, ""},
+		{"exp only, no leeway for a derived nbf", derived(-1), claims{"exp": at(61)}, textNotYet},
+		{"iat goes before a derived nbf", derived(0), claims{"iat": at(0), "exp": at(3600)}, ""},
 		{"exp only, very far", nil, claims{"exp": 1e12}, ""},
 		{"exp only, past", nil, claims{"exp": at(-3600)}, textExpired},
 		{"iat ahead: nbf is tested first", nil, claims{"iat": at(61), "exp": at(600)}, textNotYet},

@@ -50,7 +50,7 @@ var jwtRoleFields = []Field{
 	{Name: "verbose_oidc_logging", Type: Bool, Help: "Kept, not used: no token or claim is ever logged."},
 	{Name: "max_age", Type: Seconds, Help: "Greatest time since the user authenticated, for a login in the browser."},
 	{Name: "expiration_leeway", Type: SignedSecs, Default: 150, Help: "Life of a token without exp; negative for none."},
-	{Name: "not_before_leeway", Type: SignedSecs, Default: 150, Help: "Kept for compatibility."},
+	{Name: "not_before_leeway", Type: SignedSecs, Default: 150, Help: "How long before exp a token without nbf and iat is valid, on mounts that keep derived_not_before; negative for none."},
 	{Name: "clock_skew_leeway", Type: SignedSecs, Default: 60, Help: "How far clocks may disagree; negative for not at all."},
 	{Name: "alias_metadata", Type: KVPairs, Help: "Metadata for the alias of the entity."},
 	{Name: "callback_mode", Help: "Kept for compatibility."},
@@ -128,8 +128,12 @@ var jwtRows = []Row{
 
 // jwtMount is what the method must know of the mount.
 func jwtMount(e *mount.Entry) authjwt.Mount {
+	compat, err := authjwt.ParseCompat(e.Options[authjwt.CompatOption])
+	if err != nil {
+		compat = authjwt.Compat{} // what is not known is not kept: the strict way
+	}
 	return authjwt.Mount{
-		UUID: e.UUID, Accessor: e.Accessor, Path: e.Logical(),
+		Compat: compat, UUID: e.UUID, Accessor: e.Accessor, Path: e.Logical(),
 		DefaultTTL: e.DefaultTTL(), MaxTTL: e.MaxTTL(), TokenType: e.Config.TokenType,
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jotgate/jotgate/internal/api/route"
+	"github.com/jotgate/jotgate/internal/authjwt"
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/gate"
 	"github.com/jotgate/jotgate/internal/mount"
@@ -231,8 +232,20 @@ func enableMount(ctx context.Context, c *Call, logical string) (*Reply, error) {
 			e.Options = o
 		}
 	}
+	if err := checkCompat(&e); err != nil {
+		return nil, err
+	}
 	_, err := c.Runtime.Mounts.Enable(ctx, e)
 	return nil, err
+}
+
+// checkCompat refuses names of compatibility settings that do not exist.
+func checkCompat(e *mount.Entry) error {
+	if !e.Auth {
+		return nil
+	}
+	_, err := authjwt.ParseCompat(e.Options[authjwt.CompatOption])
+	return err
 }
 
 // disableMount also ends what lives below the mount: tokens first, so that
@@ -296,6 +309,9 @@ func writeTune(ctx context.Context, c *Call, logical string) (*Reply, error) {
 			for k, v := range kv {
 				e.Options[k] = v
 			}
+		}
+		if err := checkCompat(e); err != nil {
+			return err
 		}
 		return tuneFrom(e, c)
 	})
