@@ -42,6 +42,7 @@ const (
 // param is one flag of an operation.
 type param struct {
 	flag, short, api, usage string
+	also                    string // another name of the flag, with its first letter; "" = none
 	form                    form
 	in                      place
 	required                bool
@@ -102,6 +103,9 @@ func (a *app) newOp(o op) *cobra.Command {
 			lists[p.flag] = cmd.Flags().StringArrayP(p.flag, p.short, nil, p.usage)
 		default:
 			texts[p.flag] = cmd.Flags().StringP(p.flag, p.short, "", p.usage)
+			if p.also != "" {
+				cmd.Flags().StringVarP(texts[p.flag], p.also, p.also[:1], "", "the same as --"+p.flag)
+			}
 		}
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -116,7 +120,7 @@ func (a *app) newOp(o op) *cobra.Command {
 			v.bools[k] = *p
 		}
 		for _, p := range o.params {
-			v.set[p.flag] = cmd.Flags().Changed(p.flag)
+			v.set[p.flag] = cmd.Flags().Changed(p.flag) || p.also != "" && cmd.Flags().Changed(p.also)
 			if p.required && !v.set[p.flag] {
 				return cli.WithHint(cli.Usagef("%s: --%s is required", cmd.CommandPath(), p.flag), "run \""+cmd.CommandPath()+" --help\" for its flags")
 			}

@@ -5,6 +5,7 @@ import "net/http"
 // Flags that many operations share.
 var (
 	collectionFlag = param{flag: "collection", short: "c", api: "collection", in: inPath, required: true, usage: "name of the collection"}
+	whichFlag      = param{flag: "collection", short: "c", also: "name", api: "collection", in: inPath, required: true, usage: "name of the collection"}
 	idFlag         = param{flag: "id", api: "id", in: inPath, required: true, usage: "id of the object"}
 	fieldsFlag     = param{flag: "fields", form: jsonText, in: isBody, required: true, usage: "fields as JSON, or @file"}
 	propsFlag      = param{flag: "props", short: "p", api: "props", form: list, usage: "properties, comma-separated; property.transformation for a transformed value"}
@@ -41,13 +42,13 @@ var collectionOps = []op{
 	{use: "list", short: "List collections", example: "  pvault collection list\n  pvault collection list --pvschema", method: http.MethodGet, path: "/ctl/collections",
 		params: []param{builtinsFlag, schemaFlag}, columns: []string{"name", "type", "properties", "creation_time", "modification_time"}, view: viewCollections},
 	{use: "get", short: "Show a collection", example: "  pvault collection get -c customers", method: http.MethodGet, path: "/ctl/collections/{collection}",
-		params: []param{collectionFlag, builtinsFlag, schemaFlag}, columns: propertyColumns, view: viewProperties},
+		params: []param{whichFlag, builtinsFlag, schemaFlag}, columns: propertyColumns, view: viewProperties},
 	{use: "add", short: "Add a collection", example: "  pvault collection add --collection-pvschema=\"customers PERSONS (name NAME,)\"\n  pvault collection add --collection-json=@customers.json", method: http.MethodPost, path: "/ctl/collections",
 		params: collectionBody(false), columns: propertyColumns, view: viewProperties, done: "Done."},
 	{use: "update", short: "Add or change properties of a collection", example: "  pvault collection update -c customers --collection-json=@customers.json", method: http.MethodPatch, path: "/ctl/collections/{collection}",
 		params: collectionBody(true), columns: propertyColumns, view: viewProperties, done: "Done."},
 	{use: "delete", short: "Delete a collection with all its objects", example: "  pvault collection delete -c customers", method: http.MethodDelete, path: "/ctl/collections/{collection}",
-		params: []param{collectionFlag}, done: "Done."},
+		params: []param{whichFlag}, done: "Done."},
 }
 
 // schemaFlag asks for PVSchema text instead of JSON.
@@ -59,7 +60,7 @@ func collectionBody(named bool) []param {
 		{flag: "collection-json", in: isBody, usage: "the collection as JSON, or @file"},
 	}
 	if named {
-		out = append(out, collectionFlag)
+		out = append(out, whichFlag)
 	}
 	return out
 }
