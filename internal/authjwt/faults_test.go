@@ -2,6 +2,7 @@ package authjwt
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/jotgate/jotgate/internal/fault"
@@ -92,5 +93,35 @@ func TestRoleWithLostAnswerIsInForce(t *testing.T) {
 	m.broken = nil
 	if _, err := n.login(raw); !fault.Is(err, fault.Invalid) {
 		t.Error("a login by the old role:", err)
+	}
+}
+
+// What is left of a mount that is gone is removed later, and nothing of a mount
+// that is still there.
+func TestSweepRemovesWhatIsLeftOfAMount(t *testing.T) {
+	m, n, k := openMutable(t)
+	stored := true
+	sweep := func() {
+		t.Helper()
+		err := n.Sweep(t.Context(), func(_ storage.ReadTx, uuid string) (bool, error) {
+			if uuid != testMount.UUID {
+				t.Errorf("asked for the mount %q", uuid)
+			}
+			return stored, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	sweep()
+	if _, err := n.login(token(t, k)); err != nil {
+		t.Fatal("of a mount that is there:", err)
+	}
+	stored = false
+	sweep()
+	for key := range storagetest.Dump(t, m.Store) {
+		if strings.HasPrefix(key, keyPrefix) {
+			t.Errorf("%q is left", key)
+		}
 	}
 }

@@ -232,3 +232,13 @@ func (m *Method) Purge(ctx context.Context, uuid string) error {
 		}
 	}
 }
+
+// Sweep removes what is left of mounts that are gone, as when a Purge was
+// interrupted. stored says whether the mount with a UUID still exists.
+func (m *Method) Sweep(ctx context.Context, stored func(tx storage.ReadTx, uuid string) (bool, error)) error {
+	return storage.Sweep(ctx, m.st, []byte(keyPrefix),
+		func(rest []byte) int { return strings.IndexByte(string(rest), '/') + 1 },
+		func(tx storage.ReadTx, owner []byte) (bool, error) {
+			return stored(tx, strings.TrimSuffix(string(owner), "/"))
+		})
+}

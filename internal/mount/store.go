@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -258,6 +259,15 @@ func load(tx storage.ReadTx) (*Table, error) {
 		entries = append(entries, e)
 	}
 	return compile(entries), nil
+}
+
+// Stored reports whether the mount with this UUID exists as of a transaction.
+func Stored(tx storage.ReadTx, uuid string) (bool, error) {
+	_, err := tx.Get([]byte(keyPrefix + uuid))
+	if errors.Is(err, storage.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 func key(e *Entry) []byte { return []byte(keyPrefix + e.UUID) }

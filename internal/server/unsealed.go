@@ -149,12 +149,14 @@ func (s *Server) buildVault(ctx context.Context, u *unsealed, g *gate.Gate, keys
 		}
 		s.log.Debug("leftovers of tokens removed", "tokens", done.Tokens, "ghosts", done.Ghosts)
 	}))
-	u.closers = append(u.closers, s.sweepDrawers(drawers, rt.Sessions))
 	rt.JWT = authjwt.New(authjwt.Options{
 		Storage: s.barrier, Client: keys, Sessions: rt.Sessions, Identities: rt.Identity, Now: s.now, Log: s.log,
 	})
 	u.closers = append(u.closers, rt.JWT.Close)
 	rt.KV, rt.Cubbyhole = kv.New(s.barrier, s.now), drawers
+	u.closers = append(u.closers, s.sweep("vault door", func(ctx context.Context) error {
+		return errors.Join(drawers.Sweep(ctx, rt.Sessions.Stored), rt.KV.Sweep(ctx, mount.Stored), rt.JWT.Sweep(ctx, mount.Stored))
+	}))
 	rt.Audit, err = auditstore.Open(ctx, s.barrier, auditstore.Options{
 		Broker: u.audit, Salt: s.auditSalt, Directory: s.cfg.Audit.APIDirectory, Log: s.log,
 	})
@@ -182,12 +184,13 @@ func (s *Server) buildVault(ctx context.Context, u *unsealed, g *gate.Gate, keys
 	return nil
 }
 
-// sweepEvery is the pause between removals of the drawers of tokens that ended
-// by themselves. Nobody can open such a drawer; only its space is taken.
+// sweepEvery is the pause between removals of what is out of reach: the drawers
+// of tokens that ended by themselves, and what is left of mounts and collections
+// whose removal was interrupted.
 const sweepEvery = time.Hour
 
-// sweepDrawers removes such drawers until the returned function is called.
-func (s *Server) sweepDrawers(drawers *cubbyhole.Engine, tokens *session.Store) (stop func()) {
+// sweep calls remove now and then until the returned function is called.
+func (s *Server) sweep(what string, remove func(context.Context) error) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -200,8 +203,8 @@ func (s *Server) sweepDrawers(drawers *cubbyhole.Engine, tokens *session.Store) 
 				return
 			case <-t.C:
 			}
-			if err := drawers.Sweep(ctx, tokens.Stored); err != nil && ctx.Err() == nil {
-				s.log.Warn("cubbyholes of ended tokens stay for now", "error", err)
+			if err := remove(ctx); err != nil && ctx.Err() == nil {
+				s.log.Warn("what is out of reach stays stored for now", "of", what, "error", err)
 			}
 		}
 	}()
@@ -232,6 +235,7 @@ func (s *Server) buildPvault(ctx context.Context, u *unsealed, g *gate.Gate, key
 	if err != nil {
 		return err
 	}
+	u.closers = append(u.closers, s.sweep("pvault door", drawer.Sweep))
 	schema, err := s.barrier.SchemaVersion(ctx)
 	if err != nil {
 		return err

@@ -93,3 +93,35 @@ func TestEveryReadIsWholeOrFails(t *testing.T) {
 		})
 	}
 }
+
+// What an interrupted removal of a mount leaves is removed later, and nothing
+// of a mount that is still there.
+func TestSweepFinishesAnInterruptedRemoval(t *testing.T) {
+	b, raw, on := breakable(t)
+	for i := range 40 {
+		_, err := b.write(strings.Repeat("a", i+1), `{"v":1}`)
+		b.must(err)
+	}
+	before := len(storagetest.Dump(t, raw))
+	stored := func(yes bool) func(storage.ReadTx, string) (bool, error) {
+		return func(_ storage.ReadTx, uuid string) (bool, error) {
+			if uuid != "u-1" {
+				t.Errorf("asked for the mount %q", uuid)
+			}
+			return yes, nil
+		}
+	}
+	b.must(b.Sweep(t.Context(), stored(true)))
+	if n := len(storagetest.Dump(t, raw)); n != before {
+		t.Fatalf("%d of %d keys are left of a mount that is there", n, before)
+	}
+	half := on(&storagetest.Faulty{Store: raw, FailAt: 50})
+	err := b.pass("delete", "sys/mounts/secret", func(p gate.Pass) error { return half.Purge(t.Context(), p, "secret/", "u-1") })
+	if n := len(storagetest.Dump(t, raw)); err == nil || n == 0 || n == before {
+		t.Fatalf("not interrupted: %v, %d of %d keys", err, n, before)
+	}
+	b.must(b.Sweep(t.Context(), stored(false)))
+	if d := storagetest.Dump(t, raw); len(d) != 0 {
+		t.Errorf("%d keys are left", len(d))
+	}
+}

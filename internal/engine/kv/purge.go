@@ -1,6 +1,7 @@
 package kv
 
 import (
+	"bytes"
 	"context"
 
 	"github.com/jotgate/jotgate/internal/gate"
@@ -38,6 +39,16 @@ func (e *Engine) Purge(ctx context.Context, pass gate.Pass, mount, uuid string) 
 			return err
 		}
 	}
+}
+
+// Sweep removes what is left of mounts that are gone: a removal that was
+// interrupted, or a write that was under way then. stored says whether the mount
+// with a UUID still exists. It takes no Pass and reveals nothing: nobody can
+// reach what it removes.
+func (e *Engine) Sweep(ctx context.Context, stored func(tx storage.ReadTx, uuid string) (bool, error)) error {
+	return storage.Sweep(ctx, e.store, []byte("kv/"),
+		func(rest []byte) int { return bytes.IndexByte(rest, '/') + 1 },
+		func(tx storage.ReadTx, owner []byte) (bool, error) { return stored(tx, trimSlash(string(owner))) })
 }
 
 func trimSlash(s string) string {

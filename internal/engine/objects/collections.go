@@ -280,9 +280,32 @@ func (e *Engine) DeleteCollection(ctx context.Context, pass gate.Pass, name stri
 		return err
 	}
 	e.compiled.Delete(name)
-	for _, kind := range []string{"obj/d/", "obj/u/", "obj/i/", "obj/s/", "obj/o/", "obj/t/", "obj/tv/", "obj/to/", "obj/tt/", "obj/tx/"} {
+	for _, kind := range dataKinds {
 		if err := e.wipe(ctx, gone.keyOf(kind, 0)); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// dataKinds are the kinds of keys that begin with the collection they belong to.
+var dataKinds = []string{"obj/d/", "obj/u/", "obj/i/", "obj/s/", "obj/o/", "obj/t/", "obj/tv/", "obj/to/", "obj/tt/", "obj/tx/"}
+
+// Sweep removes what is left of collections that are gone: a removal that was
+// interrupted. It takes no Pass and reveals nothing: nobody can reach what it
+// removes.
+func (e *Engine) Sweep(ctx context.Context) error {
+	var known map[string]*collection
+	alive := func(tx storage.ReadTx, owner []byte) (ok bool, err error) {
+		if known[string(owner)] == nil { // one that is known may be gone: it is for the next time then
+			known, err = e.collectionsByKey(tx)
+		}
+		return known[string(owner)] != nil, err
+	}
+	for _, kind := range dataKinds {
+		err := storage.Sweep(ctx, e.o.Store, []byte(kind), func(rest []byte) int { return min(8, len(rest)) }, alive)
+		if err != nil {
+			return storageFault(err)
 		}
 	}
 	return nil

@@ -207,3 +207,36 @@ func TestEveryReadIsWholeOrFails(t *testing.T) {
 		})
 	}
 }
+
+// What an interrupted removal of a collection leaves is removed later, and
+// nothing of the others.
+func TestSweepFinishesAnInterruptedRemoval(t *testing.T) {
+	b := newBreakable(t)
+	before := len(storagetest.Dump(t, b.raw))
+	if err := b.engine.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(storagetest.Dump(t, b.raw)); n != before {
+		t.Fatalf("%d of %d keys are left of collections that are there", n, before)
+	}
+	whole := newBreakable(t)
+	remove := func(e *Engine) error {
+		return b.control("delete-collection", schemaPath+"/c", func(p gate.Pass) error { return e.DeleteCollection(t.Context(), p, "c") })
+	}
+	if err := remove(whole.engine); err != nil {
+		t.Fatal(err)
+	}
+	want := len(storagetest.Dump(t, whole.raw))
+	if err := remove(b.on(&storagetest.Faulty{Store: b.raw, FailAt: 10})); err == nil {
+		t.Fatal("not interrupted")
+	}
+	if n := len(storagetest.Dump(t, b.raw)); n <= want {
+		t.Fatalf("not interrupted: %d keys, %d are to stay", n, want)
+	}
+	if err := b.on(b.raw).Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(storagetest.Dump(t, b.raw)); n != want {
+		t.Errorf("%d keys are left, want %d", n, want)
+	}
+}
