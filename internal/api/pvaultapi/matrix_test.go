@@ -98,7 +98,7 @@ func prepared(t testing.TB) (*world, []asked) {
 		{op: "tokenize", method: "POST", path: buyers + "tokens" + why, body: `[{"type":"pci","object":{"id":"` + id + `"},"props":["email","name"]}]`, votes: v("tokenize", p("email", "name"))},
 		{op: "detokenize", method: "GET", path: buyers + "tokens" + why + "&token_ids=" + tok, votes: append(v("detokenize", p("email")), v("read", p("email"))...)},
 		{op: "update-tokens", method: "PATCH", path: buyers + "tokens" + why + "&token_ids=" + tok, body: `{"tags":["y"]}`, votes: v("write", toks)},
-		{op: "update-tokens", method: "PATCH", path: buyers + "tokens" + why + "&token_ids=" + tok, body: `{"object":{"id":"` + id + `"},"props":["name","user_id"]}`, votes: v("tokenize", p("name", "user_id"))},
+		{op: "update-tokens", method: "PATCH", path: buyers + "tokens" + why + "&token_ids=" + tok, body: `{"object":{"id":"` + id + `"},"props":["name","user_id"]}`, votes: append(v("tokenize", p("name", "user_id")), v("write", toks)...)},
 		{op: "delete-tokens", method: "DELETE", path: buyers + "tokens" + why + "&tags=x", votes: v("delete", toks)},
 		{op: "rotate-tokens", method: "POST", path: buyers + "rotate/tokens" + why + "&token_ids=" + tok, votes: v("write", toks)},
 		{op: "search-tokens", method: "POST", path: buyers + "query/tokens" + why, body: `{"tags":["x"]}`, votes: v("read", toks)},

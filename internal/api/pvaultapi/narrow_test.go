@@ -175,3 +175,26 @@ func TestNullIsNoObject(t *testing.T) {
 		w.refused(400, "PV1012", "key-all", a.method, a.path, a.body)
 	}
 }
+
+// TestNarrowedCallersCannotDestroyTheDataOfEveryone tries the operations on a
+// schema that delete values.
+func TestNarrowedCallersCannotDestroyTheDataOfEveryone(t *testing.T) {
+	w := withBuyers(t)
+	id := w.add("key-all", `{"email":"a@b.c","user_id":"bob","group":"g"}`)
+	alice := w.user("alice")
+	w.refused(403, "PV1006", alice, "DELETE", "ctl/collections/buyers", "")
+	w.refused(403, "PV1006", alice, "DELETE", "ctl/collections/buyers/properties/group", "")
+	if got := w.must("key-all", "GET", buyers+"objects/"+id+why+"&props=group", "").body; got != `{"group":"g"}` {
+		t.Error(got)
+	}
+}
+
+// TestOneTenantHeader refuses a second one, which could widen the first.
+func TestOneTenantHeader(t *testing.T) {
+	w := withBuyers(t)
+	id := w.add("key-all", `{"email":"a@b.c","_tenant_id":"t2"}`)
+	path := buyers + "objects/" + id + why + "&props=id"
+	w.must("key-all", "GET", path, "", "X-Tenant-Id", "t1,t2")
+	w.refused(403, "PV1006", "key-all", "GET", path, "", "X-Tenant-Id", "t1")
+	w.refused(400, "PV1012", "key-all", "GET", path, "", "X-Tenant-Id", "t1", "X-Tenant-Id", "t2")
+}

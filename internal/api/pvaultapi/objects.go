@@ -27,13 +27,14 @@ func (c *call) dataCall() (objects.Call, error) {
 		return out, nil
 	}
 	bad := fault.New(fault.Invalid, "The header X-Tenant-Id must hold tenant ids, separated by commas.").WithDetail("header", "X-Tenant-Id")
-	for _, v := range values {
-		for _, t := range strings.Split(v, ",") {
-			if t = strings.TrimSpace(t); t == "" || len(out.Tenants) == maxTenants {
-				return out, bad
-			}
-			out.Tenants = append(out.Tenants, t)
+	if len(values) != 1 { // what a proxy sets must not be widened by what it passes on
+		return out, bad
+	}
+	for _, t := range strings.Split(values[0], ",") {
+		if t = strings.TrimSpace(t); t == "" || len(out.Tenants) == maxTenants {
+			return out, bad
 		}
+		out.Tenants = append(out.Tenants, t)
 	}
 	return out, nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/gate"
+	"github.com/jotgate/jotgate/internal/policy"
 	"github.com/jotgate/jotgate/internal/storage"
 )
 
@@ -263,9 +264,21 @@ func (e *Engine) addToExisting(tx storage.Tx, c *collection, def *definition, ps
 	return e.extend(tx, def, ps)
 }
 
+// unnarrowed refuses a caller whose claims narrow to change the data of
+// everyone.
+func unnarrowed(pass gate.Pass) error {
+	if len(pass.Principal().Narrowing()) == 0 {
+		return nil
+	}
+	return refuse(policy.Check{Name: "narrowing", Expected: "a token without restrictions", Note: "the operation concerns the objects of everyone"})
+}
+
 // DeleteCollection removes a collection with everything in it.
 func (e *Engine) DeleteCollection(ctx context.Context, pass gate.Pass, name string) error {
 	if err := pass.Check("delete-collection", schemaPath+"/"+name); err != nil {
+		return err
+	}
+	if err := unnarrowed(pass); err != nil {
 		return err
 	}
 	var gone *collection
@@ -482,6 +495,9 @@ func (e *Engine) everyObject(ctx context.Context, tx storage.ReadTx, c *collecti
 // read; each object drops them when it is next written.
 func (e *Engine) DeleteProperty(ctx context.Context, pass gate.Pass, name, prop string) error {
 	if err := pass.Check("delete-collection-property", schemaPath+"/"+name+"/properties/"+prop); err != nil {
+		return err
+	}
+	if err := unnarrowed(pass); err != nil {
 		return err
 	}
 	var gone *property

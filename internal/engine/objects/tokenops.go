@@ -508,6 +508,9 @@ func (s *selector) replace(tx storage.Tx, ch TokenChange, x Expiry) error {
 	if err := s.call.ask("tokenize", false, views(ps)...); err != nil {
 		return err
 	}
+	if err := s.call.askOne("write", s.c.tokensOf(s.filter.Archived)); err != nil {
+		return err
+	}
 	list, err := s.find()
 	switch {
 	case err != nil:
