@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -201,53 +202,51 @@ func (s *Store) follow() error {
 	if s.state.Load() == nil {
 		return nil // not loaded yet: Load will read everything
 	}
-	err := s.reload(context.Background())
-	if err != nil {
-		s.o.Logger.Error("IAM configuration not reloaded; the last good one stays in force", "error", err)
+	bad, err := s.load(context.Background())
+	if why := cmp.Or(err, bad); why != nil {
+		s.o.Logger.Error("IAM configuration not reloaded; the last good one stays in force", "error", why)
 	}
 	if fn := s.loaded.Load(); fn != nil {
 		(*fn)()
 	}
-	return s.beyondProblem(err)
-}
-
-// beyondProblem returns the error of a reload, unless it is that the stored
-// configuration does not compile: the API keys are in force all the same then,
-// and trying again would not help.
-func (s *Store) beyondProblem(err error) error {
-	if p := s.Problem(); p != nil && errors.Is(err, p) {
-		return nil
-	}
 	return err
 }
 
-// reload reads what is stored and puts it into force. If the text does not
-// compile, the last good one stays, with the newest API keys.
+// reload is load for those to whom a configuration that does not compile is a
+// failure.
 func (s *Store) reload(ctx context.Context) error {
+	bad, err := s.load(ctx)
+	return cmp.Or(err, bad)
+}
+
+// load reads what is stored and puts it into force. If the text does not
+// compile, which bad then says, the last good one stays, with the newest API
+// keys. An err leaves everything as it was.
+func (s *Store) load(ctx context.Context) (bad, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	select {
 	case <-s.done:
-		return storage.ErrClosed
+		return nil, storage.ErrClosed
 	default:
 	}
 	var d stored
-	err := s.o.Storage.View(ctx, func(tx storage.ReadTx) (err error) {
+	err = s.o.Storage.View(ctx, func(tx storage.ReadTx) (err error) {
 		d, err = readAll(tx)
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("iam: %w", err)
+		return nil, fmt.Errorf("iam: %w", err)
 	}
 	old := s.state.Load()
-	snap, bad := s.Snapshot(), error(nil)
+	snap := s.Snapshot()
 	if old == nil || d.meta.ETag != old.snap.ETag() {
 		snap, bad = s.compile(s.o.File, d.text)
 	}
 	if bad != nil {
 		s.failed.Store(&failure{bad})
 		if old == nil {
-			return bad
+			return bad, nil
 		}
 		snap, d.meta = old.snap, old.meta
 	} else {
@@ -260,7 +259,7 @@ func (s *Store) reload(ctx context.Context) error {
 	if fn := s.notify.Load(); fn != nil && (old == nil || old.snap != snap) {
 		(*fn)(snap)
 	}
-	return bad
+	return bad, nil
 }
 
 func (s *Store) compile(file, text string) (*Snapshot, error) {
