@@ -64,7 +64,7 @@ func (n *encoder) entry(e *Entry) {
 	if e.Door == "pvault" {
 		n.pvault(e)
 	}
-	n.str("error", e.Error)
+	n.str("error", HideTokens(e.Error))
 	n.str("diagnosis", e.Diagnosis)
 	n.checks(e.Checks)
 	n.end()
@@ -159,7 +159,7 @@ func (n *encoder) request(r *RequestPart) {
 	n.object("namespace")
 	n.str("id", "root")
 	n.end()
-	n.str("path", r.Path)
+	n.str("path", HideTokens(r.Path))
 	n.data("data", r.Data, r.ClearKeys)
 	n.str("remote_address", r.RemoteAddr)
 	n.int("remote_port", int64(r.RemotePort))
@@ -248,7 +248,7 @@ func (n *encoder) wrap(w *WrapInfo) {
 	}
 	n.seconds("ttl", w.TTL)
 	n.time("creation_time", w.CreationTime)
-	n.str("creation_path", w.CreationPath)
+	n.str("creation_path", HideTokens(w.CreationPath))
 	n.end()
 }
 
@@ -257,7 +257,7 @@ func (n *encoder) wrap(w *WrapInfo) {
 func (n *encoder) pvault(e *Entry) {
 	n.str("product", "vault")
 	n.str("operation_id", e.Req.Operation)
-	n.str("url", e.Req.Path)
+	n.str("url", HideTokens(e.Req.Path))
 	n.str("user_name", e.Auth.DisplayName)
 	n.str("role_name", e.Auth.Role)
 	n.str("collection", e.Req.Collection)

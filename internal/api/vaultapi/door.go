@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jotgate/jotgate/internal/api/route"
+	"github.com/jotgate/jotgate/internal/audit"
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/gate"
 	"github.com/jotgate/jotgate/internal/mount"
@@ -303,7 +304,7 @@ func (d *Door) fail(c *Call, err error) {
 		c.w.Header().Set(DiagnosisHeader, id)
 	}
 	if kind == fault.Internal || kind == fault.Unavailable && !errors.Is(err, errSealed) {
-		d.log.Error("vault door: request failed", "request_id", c.id(), "path", c.Path, "operation", c.Op, "error", err)
+		d.log.Error("vault door: request failed", "request_id", c.id(), "path", audit.HideTokens(c.Path), "operation", c.Op, "error", err)
 	}
 	send(c.w, statusOf[kind], errorBody(wireText(err, c.authed)))
 }
