@@ -11,6 +11,7 @@ type Live struct {
 	Tokens        int     `json:"tokens"`
 	LoginsPerSec  float64 `json:"logins_per_second"`
 	RSSMiB        float64 `json:"rss_mib"`
+	AnonMiB       float64 `json:"rss_anon_mib"`
 	StoreMiB      float64 `json:"store_mib"`
 	StorePerToken float64 `json:"store_bytes_per_token"`
 	RestartMS     float64 `json:"restart_ready_ms"`
@@ -40,7 +41,7 @@ func measureLive(ctx context.Context, srv *child, b *bench, o options) (*Live, e
 	if f.Errors > 0 {
 		return nil, fmt.Errorf("%d logins failed", f.Errors)
 	}
-	l := &Live{Tokens: o.live, LoginsPerSec: f.RPS, RSSMiB: srv.rss(), StoreMiB: srv.size()}
+	l := &Live{Tokens: o.live, LoginsPerSec: f.RPS, RSSMiB: srv.rss(), AnonMiB: srv.anon(), StoreMiB: srv.size()}
 	l.StorePerToken = (l.StoreMiB - before) * (1 << 20) / float64(o.live)
 	if err := srv.restart(ctx); err != nil {
 		return nil, err

@@ -119,14 +119,21 @@ func (c *child) cpu() (time.Duration, error) {
 	return time.Duration(user+sys) * tick, errors.Join(err1, err2)
 }
 
-// rss returns the resident memory in MiB, or 0 where it cannot be read.
-func (c *child) rss() float64 {
+// rss returns the resident memory in MiB, or 0 where it cannot be read. It
+// counts the pages of the store's file that are mapped in, which the system
+// takes back when it needs them; anon leaves them out.
+func (c *child) rss() float64 { return c.memory("VmRSS:") }
+
+// anon returns the resident memory that is the process's own, in MiB.
+func (c *child) anon() float64 { return c.memory("RssAnon:") }
+
+func (c *child) memory(field string) float64 {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd.Process.Pid))
 	if err != nil {
 		return 0
 	}
 	for line := range strings.Lines(string(b)) {
-		if v, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+		if v, ok := strings.CutPrefix(line, field); ok {
 			kb, _ := strconv.ParseFloat(strings.Fields(v)[0], 64)
 			return kb / 1024
 		}
