@@ -21,13 +21,13 @@ var (
 // which rights a login gets must not depend on an order that nobody wrote
 // down. The signature is checked once, and only if some role could admit the
 // token.
-func (m *Method) choose(ctx context.Context, c *compiledConfig, rq *Request) (*compiledRole, trust.Grant, []policy.Check, error) {
+func (m *Method) choose(ctx context.Context, c *compiledConfig, rq *Request) (*compiledRole, admitted, []policy.Check, error) {
 	if rq.JWT == "" {
-		return nil, trust.Grant{}, nil, invalid("missing token")
+		return nil, admitted{}, nil, invalid("missing token")
 	}
 	tok, err := rq.Mount.Compat.parse(rq.JWT)
 	if err != nil {
-		return nil, trust.Grant{}, nil, refuse(trust.VerifyRefusal(err, c.source.static),
+		return nil, admitted{}, nil, refuse(trust.VerifyRefusal(err, c.source.static),
 			[]policy.Check{{Name: "token", Reason: fault.ReasonOf(err), Note: fault.PublicText(err)}})
 	}
 	now := m.now()
@@ -39,11 +39,11 @@ func (m *Method) choose(ctx context.Context, c *compiledConfig, rq *Request) (*c
 	}
 	roles, err := m.openRoles(ctx, c, rq.Mount)
 	if err != nil {
-		return nil, trust.Grant{}, nil, err
+		return nil, admitted{}, nil, err
 	}
 	var v *jwt.Verified
 	var found *compiledRole
-	var grant trust.Grant
+	var grant admitted
 	for _, r := range roles {
 		if err := r.rule.Precheck(tok, now); err != nil {
 			refused(r.name, err)
@@ -51,25 +51,25 @@ func (m *Method) choose(ctx context.Context, c *compiledConfig, rq *Request) (*c
 		}
 		if v == nil {
 			if v, err = c.source.verify(ctx, tok, r.rule.Algorithms()); err != nil {
-				return nil, trust.Grant{}, nil, refuse(err,
+				return nil, admitted{}, nil, refuse(err,
 					append(checks, policy.Check{Name: "key", Reason: fault.ReasonOf(err), Note: fault.PublicText(err)}))
 			}
 		}
-		g, d := r.rule.Admit(v, now)
+		g, _, err := r.accept(v, now)
 		switch {
-		case !d.Allowed:
-			refused(r.name, r.rule.Refusal(d))
+		case err != nil:
+			refused(r.name, err)
 		case !session.Admits(r.BoundCIDRs, rq.Remote):
 			refused(r.name, fault.New(fault.Denied, "permission denied").WithReason("address"))
 		case found != nil:
 			checks = append(checks, policy.Check{Name: "role", OK: true, Received: found.name}, policy.Check{Name: "role", OK: true, Received: r.name})
-			return nil, trust.Grant{}, nil, refuse(errManyRoles, checks)
+			return nil, admitted{}, nil, refuse(errManyRoles, checks)
 		default:
 			found, grant = r, g
 		}
 	}
 	if found == nil {
-		return nil, trust.Grant{}, nil, refuse(errNoRole, checks)
+		return nil, admitted{}, nil, refuse(errNoRole, checks)
 	}
 	rq.Role = found.name
 	return found, grant, append(checks, policy.Check{Name: "role", OK: true, Received: found.name}), nil

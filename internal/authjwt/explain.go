@@ -108,7 +108,7 @@ func (m *Method) explainRole(ctx context.Context, c *compiledConfig, r *compiled
 	x.Allowed = true
 	x.Grant = &Granted{
 		User: g.User, DisplayName: session.DisplayName(rq.Mount.Path, g.User), Groups: g.Groups, Metadata: g.Metadata,
-		Policies: session.SanitizePolicies(r.Policies, !r.NoDefaultPolicy), TokenType: kind.String(), JWTUntil: g.Expires.UTC(),
+		Policies: session.SanitizePolicies(g.policies, !r.NoDefaultPolicy), TokenType: kind.String(), JWTUntil: g.Expires.UTC(),
 	}
 	return x
 }
@@ -122,8 +122,8 @@ func (m *Method) allChecks(ctx context.Context, c *compiledConfig, r *compiledRo
 	}
 	v, err := c.source.verify(ctx, tok, r.rule.Algorithms())
 	if err == nil {
-		_, d := r.rule.Admit(v, m.now())
-		return append([]policy.Check{{Name: trust.CheckSignature, OK: true}}, withoutCheck(d.Checks, trust.CheckSignature)...)
+		_, checks, _ := r.accept(v, m.now()) // the checks say why not
+		return append([]policy.Check{{Name: trust.CheckSignature, OK: true}}, withoutCheck(checks, trust.CheckSignature)...)
 	}
 	signature := policy.Check{Name: trust.CheckSignature, Reason: fault.ReasonOf(err), Note: fault.PublicText(err)}
 	return append([]policy.Check{signature}, withoutCheck(r.rule.Explain(tok, m.now()).Checks, trust.CheckSignature)...)

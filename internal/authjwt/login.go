@@ -90,13 +90,13 @@ func (m *Method) Login(ctx context.Context, rq Request) (Result, error) {
 }
 
 // named judges the token by the role that the login names, or the default one.
-func (m *Method) named(ctx context.Context, c *compiledConfig, rq *Request) (*compiledRole, trust.Grant, []policy.Check, error) {
+func (m *Method) named(ctx context.Context, c *compiledConfig, rq *Request) (*compiledRole, admitted, []policy.Check, error) {
 	r, err := m.find(ctx, c, rq)
 	if err != nil {
-		return nil, trust.Grant{}, nil, err
+		return nil, admitted{}, nil, err
 	}
 	if len(r.BoundCIDRs) > 0 && !session.Admits(r.BoundCIDRs, rq.Remote) {
-		return nil, trust.Grant{}, nil, fault.New(fault.Denied, "permission denied").WithReason("address")
+		return nil, admitted{}, nil, fault.New(fault.Denied, "permission denied").WithReason("address")
 	}
 	grant, checks, err := m.admit(ctx, c, r, rq.JWT)
 	return r, grant, checks, err
@@ -138,26 +138,26 @@ func (m *Method) find(ctx context.Context, c *compiledConfig, rq *Request) (r *c
 }
 
 // admit proves the token and judges it by the role's rule.
-func (m *Method) admit(ctx context.Context, c *compiledConfig, r *compiledRole, raw string) (trust.Grant, []policy.Check, error) {
+func (m *Method) admit(ctx context.Context, c *compiledConfig, r *compiledRole, raw string) (admitted, []policy.Check, error) {
 	tok, err := r.compat.parse(raw)
 	if err != nil {
-		return trust.Grant{}, nil, refuse(trust.VerifyRefusal(err, c.source.static),
+		return admitted{}, nil, refuse(trust.VerifyRefusal(err, c.source.static),
 			[]policy.Check{{Name: "token", Reason: fault.ReasonOf(err), Note: fault.PublicText(err)}})
 	}
 	now := m.now()
 	if err := r.rule.Precheck(tok, now); err != nil {
-		return trust.Grant{}, nil, refuse(err, r.rule.Explain(tok, now).Checks)
+		return admitted{}, nil, refuse(err, r.rule.Explain(tok, now).Checks)
 	}
 	v, err := c.source.verify(ctx, tok, r.rule.Algorithms())
 	if err != nil {
-		return trust.Grant{}, nil, refuse(err, append(r.rule.Explain(tok, now).Checks,
+		return admitted{}, nil, refuse(err, append(r.rule.Explain(tok, now).Checks,
 			policy.Check{Name: "key", Reason: fault.ReasonOf(err), Note: fault.PublicText(err)}))
 	}
-	grant, d := r.rule.Admit(v, now)
-	if !d.Allowed {
-		return trust.Grant{}, nil, refuse(r.rule.Refusal(d), d.Checks)
+	a, checks, err := r.accept(v, now)
+	if err != nil {
+		return admitted{}, nil, refuse(err, checks)
 	}
-	return grant, d.Checks, nil
+	return a, checks, nil
 }
 
 // verify finds the keys for a token and checks its signature.
@@ -264,7 +264,7 @@ func named(keys []*jwt.Key, kid string) []*jwt.Key {
 }
 
 // commit makes entity, alias, memberships, token and lease in one transaction.
-func (m *Method) commit(ctx context.Context, rq Request, r *compiledRole, g trust.Grant) (Result, error) {
+func (m *Method) commit(ctx context.Context, rq Request, r *compiledRole, g admitted) (Result, error) {
 	kind, err := session.ChooseType(rq.Mount.TokenType, r.TokenType)
 	if err != nil {
 		return Result{}, err
@@ -292,7 +292,7 @@ type readOnly struct{ storage.ReadTx }
 func (readOnly) Put([]byte, []byte, time.Time) error { return storage.ErrReadOnly }
 func (readOnly) Delete([]byte) error                 { return storage.ErrReadOnly }
 
-func (m *Method) write(tx storage.Tx, kind session.Type, rq Request, r *compiledRole, g trust.Grant) (Result, error) {
+func (m *Method) write(tx storage.Tx, kind session.Type, rq Request, r *compiledRole, g admitted) (Result, error) {
 	who, err := m.ids.Resolve(tx, identity.Login{
 		MountAccessor: rq.Mount.Accessor, AliasName: g.User, Metadata: r.aliasMetadata(g), Groups: g.Groups,
 	})
@@ -309,7 +309,7 @@ func (m *Method) write(tx storage.Tx, kind session.Type, rq Request, r *compiled
 	is, err := m.sessions.Issue(tx, session.IssueOptions{
 		Type: kind, Path: rq.Mount.Path + "login", Mount: rq.Mount.Path, MountAccessor: rq.Mount.Accessor,
 		Role: r.name, DisplayName: session.DisplayName(rq.Mount.Path, g.User), Subject: g.Subject, EntityID: who.ID,
-		Policies: r.Policies, NoDefaultPolicy: r.NoDefaultPolicy, Meta: g.Metadata,
+		Policies: g.policies, NoDefaultPolicy: r.NoDefaultPolicy, Meta: g.Metadata,
 		Limits: r.limits(rq.Mount), ExplicitMaxTTL: r.ExplicitMaxTTL, NumUses: r.NumUses,
 		BoundCIDRs: r.BoundCIDRs, Remote: rq.Remote, StrictlyBindIP: r.StrictlyBindIP,
 		NotAfter: end,
@@ -322,7 +322,7 @@ func (m *Method) write(tx storage.Tx, kind session.Type, rq Request, r *compiled
 
 // aliasMetadata is what the alias remembers: the mapped claims and the role's
 // own additions, which never replace a claim's value.
-func (r *compiledRole) aliasMetadata(g trust.Grant) map[string]string {
+func (r *compiledRole) aliasMetadata(g admitted) map[string]string {
 	if len(r.AliasMetadata) == 0 {
 		return g.Metadata
 	}

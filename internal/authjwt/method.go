@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"text/template"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -110,6 +111,9 @@ type compiledRole struct {
 	Role
 	name string
 	rule *trust.Rule
+	// templates are the role's policies where they are to be filled in with
+	// the claims, else nil.
+	templates []*template.Template
 	// compat is what the mount kept of the reference when this was compiled.
 	compat Compat
 }
@@ -335,6 +339,11 @@ func (m *Method) role(ctx context.Context, mt Mount, name string, c *compiledCon
 		}
 		if r.rule, err = trust.Compile(spec); err != nil {
 			return nil, fault.Wrap(fault.Invalid, err, "role "+clip(name)+" is not usable: "+fault.PublicText(err))
+		}
+		if r.TemplatePolicies {
+			if r.templates, err = policyTemplates(r.Policies); err != nil {
+				return nil, err
+			}
 		}
 	}
 	s.mu.Lock()

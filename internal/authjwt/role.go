@@ -54,6 +54,8 @@ type Role struct {
 	BoundCIDRs      []string      `json:"token_bound_cidrs,omitzero"`
 	TokenType       string        `json:"token_type,omitzero"` // "", "service" or "batch"
 	StrictlyBindIP  bool          `json:"token_strictly_bind_ip,omitzero"`
+	// TemplatePolicies makes each of Policies a Go text template over the claims.
+	TemplatePolicies bool `json:"token_policies_template_claims,omitzero"`
 
 	// Settings that the reference does not have. They read back only when set.
 	TTLFromExp     bool          `json:"token_ttl_from_exp,omitzero"`    // tokens end with the JWT, whatever renews them
@@ -168,6 +170,7 @@ func (r *Role) applyToken(p Params) error {
 	set(p, "token_explicit_max_ttl", &r.ExplicitMaxTTL, p.Duration)
 	set(p, "token_no_default_policy", &r.NoDefaultPolicy, p.Bool)
 	set(p, "token_strictly_bind_ip", &r.StrictlyBindIP, p.Bool)
+	set(p, "token_policies_template_claims", &r.TemplatePolicies, p.Bool)
 	set(p, "token_ttl_from_exp", &r.TTLFromExp, p.Bool)
 	set(p, "max_token_age", &r.MaxTokenAge, p.Duration)
 	set(p, "groups_claim_optional", &r.GroupsOptional, p.Bool)
@@ -250,7 +253,7 @@ func (r *Role) View() (map[string]any, error) {
 		"token_policies": notNil(r.Policies), "token_ttl": secs(r.TTL), "token_type": tokenType(r.TokenType),
 		"token_strictly_bind_ip": r.StrictlyBindIP, "callback_mode": orDefault(r.CallbackMode, "client"),
 		"poll_interval": r.PollInterval, "oauth2_metadata": r.OAuth2Metadata,
-		"oidc_disable_confirmation": r.DisableConfirmation, "token_policies_template_claims": false,
+		"oidc_disable_confirmation": r.DisableConfirmation, "token_policies_template_claims": r.TemplatePolicies,
 	}
 	r.echoLegacy(m)
 	r.echoOwn(m)

@@ -21,7 +21,7 @@ func (r *Role) check(name string, p Params, m Mount, c *Config) error {
 	if r.BoundClaimsType != claimsText && r.BoundClaimsType != claimsGlob {
 		return invalid("invalid 'bound_claims_type': %s", clip(r.BoundClaimsType))
 	}
-	if err := r.checkBrowser(p); err != nil {
+	if err := r.checkBrowser(); err != nil {
 		return err
 	}
 	if err := r.checkSize(); err != nil {
@@ -44,8 +44,8 @@ func (r *Role) check(name string, p Params, m Mount, c *Config) error {
 }
 
 // checkBrowser checks the settings of login flows in a browser, which are kept
-// only, and refuses one that is not offered and would change who gets what.
-func (r *Role) checkBrowser(p Params) error {
+// only.
+func (r *Role) checkBrowser() error {
 	switch r.CallbackMode {
 	case "", "client", "direct", "device":
 	default:
@@ -57,9 +57,6 @@ func (r *Role) checkBrowser(p Params) error {
 		default:
 			return invalid("Unrecognized oauth2 metadata name %s", clip(name))
 		}
-	}
-	if p.Bool("token_policies_template_claims") {
-		return invalid("'token_policies_template_claims' is not offered: bind groups to policies, or use templates in the paths of policies")
 	}
 	return nil
 }
@@ -89,6 +86,11 @@ func (r *Role) checkToken(p Params, m Mount) error {
 	r.BoundCIDRs = cidrs
 	if err := session.CheckLoginPolicies(r.Policies); err != nil {
 		return err
+	}
+	if r.TemplatePolicies {
+		if _, err := policyTemplates(r.Policies); err != nil {
+			return err
+		}
 	}
 	if r.Period > m.MaxTTL {
 		return invalid(`'period' of '"%s"' is greater than the backend's maximum lease TTL of '"%s"'`, r.Period, m.MaxTTL)
@@ -153,7 +155,7 @@ func (r *Role) warnings(m Mount, known func(policy string) bool) []string {
 	if r.VerboseLogging {
 		out = append(out, "verbose_oidc_logging has no effect: this server never logs tokens or claims")
 	}
-	if known != nil {
+	if known != nil && !r.TemplatePolicies {
 		for _, p := range session.SanitizePolicies(r.Policies, false) {
 			if !known(p) {
 				out = append(out, fmt.Sprintf("Policy %q does not exist", p))

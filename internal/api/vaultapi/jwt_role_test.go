@@ -77,7 +77,7 @@ func TestRoleRefusals(t *testing.T) {
 		"old ttl over max":    {map[string]any{"ttl": "2h", "max_ttl": "1h"}, "ttl should not be greater than max ttl"},
 		"callback mode":       {map[string]any{"callback_mode": "x"}, "invalid 'callback_mode': x"},
 		"oauth2 metadata":     {map[string]any{"oauth2_metadata": "id_token,x"}, "Unrecognized oauth2 metadata name x"},
-		"template policies":   {map[string]any{"token_policies_template_claims": true}, "'token_policies_template_claims' is not offered: bind groups to policies, or use templates in the paths of policies"},
+		"template includes":   {map[string]any{"token_policies_template_claims": true, "token_policies": `{{template "policy" .}}`}, `'token_policies' "{{template \"policy\" .}}" must not define or include templates`},
 		"negative uses":       {map[string]any{"token_num_uses": -1}, "'token_num_uses' cannot be negative"},
 		"negative ttl":        {map[string]any{"token_ttl": -1}, `error converting input for field "token_ttl": cannot provide negative value '-1'`},
 		"token type":          {map[string]any{"token_type": "x"}, `invalid 'token_type' value "x"`},

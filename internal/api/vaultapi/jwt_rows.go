@@ -66,7 +66,7 @@ var jwtRoleFields = []Field{
 	{Name: "token_num_uses", Type: Int, Help: "How many times a client token can be used; 0 = no bound."},
 	{Name: "token_bound_cidrs", Type: CommaList, Help: "Networks from which login and tokens work."},
 	{Name: "token_type", Default: "default", Help: "\"service\", \"batch\" or \"default\"."},
-	{Name: "token_policies_template_claims", Type: Bool, Help: "Must be false: policies are not templates."},
+	{Name: "token_policies_template_claims", Type: Bool, Help: "Each of token_policies is a Go text template over the JWT's claims; those that come to nothing are left out."},
 	{Name: "token_strictly_bind_ip", Type: Bool, Help: "Tokens work from the address of the login only."},
 	{Name: "token_ttl_from_exp", Type: Bool, Help: "Client tokens end when the JWT does, whatever renews them."},
 	{Name: "max_token_age", Type: Seconds, Help: "Greatest age of the JWT, counted from iat; 0 = no bound."},
