@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/jotgate/jotgate/internal/api/route"
+	"github.com/jotgate/jotgate/internal/mount"
 )
 
 // help answers ?help=1: a text for people and an OpenAPI document for tools,
@@ -28,7 +29,7 @@ func (c *Call) help() (*Reply, error) {
 		text = describe(c.Rel, rows)
 	}
 	paths, schemas := map[string]any{}, map[string]any{}
-	describeRows("/", rows, paths, schemas)
+	describeRows("/", tag(c.Mount), rows, paths, schemas)
 	body, err := appendJSON(nil, map[string]any{
 		"help": text, "see_also": nil, "openapi": openAPI(c, paths, schemas),
 	})
@@ -132,31 +133,54 @@ func (f *Field) schema() map[string]any {
 	return m
 }
 
+// tag is the group in which OpenAPI documents show the endpoints of a mount.
+func tag(e *mount.Entry) string {
+	switch {
+	case e.Auth:
+		return "auth"
+	case e.Type == mount.TypeSystem, e.Type == mount.TypeIdentity:
+		return e.Type
+	}
+	return "secrets"
+}
+
 // describeRows adds rows to the paths and schemas of an OpenAPI document.
-func describeRows(prefix string, rows []*Row, paths, schemas map[string]any) {
+func describeRows(prefix, tag string, rows []*Row, paths, schemas map[string]any) {
 	for _, r := range rows {
 		p := prefix + strings.ReplaceAll(r.Pattern, "...}", "}")
-		item, _ := paths[p].(map[string]any)
-		if item == nil {
-			item = map[string]any{"description": r.Help}
-			if params := pathParams(r); len(params) > 0 {
-				item["parameters"] = params
-			}
-			paths[p] = item
-		}
-		if r.Auth == route.Public {
-			item["x-vault-unauthenticated"] = true
-		}
-		if r.Sudo {
-			item["x-vault-sudo"] = true
-		}
-		if r.Handler.Exists != nil {
-			item["x-vault-createSupported"] = true
-		}
 		for _, v := range r.Verbs {
-			item[httpVerb(v)] = operationDoc(r, v, schemas)
+			at := p
+			if v == List {
+				// A list is a get, too: the slash keeps it apart from a read.
+				at = strings.TrimSuffix(p, "/") + "/"
+			}
+			doc := operationDoc(r, v, schemas)
+			doc["tags"] = []string{tag}
+			pathDoc(paths, at, r)[httpVerb(v)] = doc
 		}
 	}
+}
+
+// pathDoc returns what paths says about the path p that r serves.
+func pathDoc(paths map[string]any, p string, r *Row) map[string]any {
+	item, _ := paths[p].(map[string]any)
+	if item == nil {
+		item = map[string]any{"description": r.Help}
+		if params := pathParams(r); len(params) > 0 {
+			item["parameters"] = params
+		}
+		paths[p] = item
+	}
+	if r.Auth == route.Public {
+		item["x-vault-unauthenticated"] = true
+	}
+	if r.Sudo {
+		item["x-vault-sudo"] = true
+	}
+	if r.Handler.Exists != nil {
+		item["x-vault-createSupported"] = true
+	}
+	return item
 }
 
 // openAPI is an OpenAPI 3.0 document of these paths.

@@ -63,6 +63,34 @@ func TestHelpIsOpenToEveryTokenAndHoldsNoSecret(t *testing.T) {
 	d.do("GET", "nothing?help=1", token, nil).want(404)
 }
 
+// Every operation of every mount has a place of its own in the document: none
+// hides another, a list not the read of the same path.
+func TestOpenAPIHoldsEveryOperation(t *testing.T) {
+	d := hostileDoor(t)
+	doc := d.do("GET", "sys/internal/specs/openapi", rootToken, nil).want(200).json()
+	found := map[string]int{}
+	for path, item := range doc["paths"].(map[string]any) {
+		for verb, v := range item.(map[string]any) {
+			op, ok := v.(map[string]any)
+			if !ok || op["operationId"] == nil {
+				continue
+			}
+			found[op["operationId"].(string)]++
+			_, list := op["parameters"]
+			if tags, ok := op["tags"].([]any); !ok || len(tags) != 1 || list != (strings.HasSuffix(path, "/") && verb == "get") {
+				t.Errorf("%s %s is described as %v", verb, path, op)
+			}
+		}
+	}
+	for _, m := range mountsOf {
+		for _, r := range (*m.b).table.Rows() {
+			if found[r.Action] < len(r.Verbs) {
+				t.Errorf("%s%s %v: %s is described %d times", m.path, r.Pattern, r.Verbs, r.Action, found[r.Action])
+			}
+		}
+	}
+}
+
 func TestOpenAPIOfLogin(t *testing.T) {
 	d := newDoor(t)
 	d.enableJWT()

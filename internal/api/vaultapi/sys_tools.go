@@ -158,7 +158,7 @@ func wholeOpenAPI(_ context.Context, c *Call, _ gate.Pass) (*Reply, error) {
 	t := c.Runtime.Mounts.Table()
 	for _, e := range append(t.Auth(), t.Secrets()...) {
 		if b := c.Door.rows(e); b != nil {
-			describeRows("/"+e.Logical(), b.table.Rows(), paths, schemas)
+			describeRows("/"+e.Logical(), tag(e), b.table.Rows(), paths, schemas)
 		}
 	}
 	body, err := appendJSON(nil, openAPI(c, paths, schemas))

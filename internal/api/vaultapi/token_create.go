@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/gate"
 	"github.com/jotgate/jotgate/internal/policy/acl"
 	"github.com/jotgate/jotgate/internal/session"
@@ -40,6 +41,9 @@ func tokenCreate(orphan bool) Handler {
 		}
 		if err := c.withinLeases(ctx); err != nil {
 			return nil, err
+		}
+		if c.Duration("lease") < 0 {
+			return nil, fault.New(fault.Invalid, "lease must be positive")
 		}
 		o := createOptions(c, pass)
 		o.Sudo, o.OrphanPath = sudo, orphan

@@ -406,3 +406,10 @@ func TestTidyStarts(t *testing.T) {
 
 // words is the values with a blank between each two.
 func words(v ...any) string { return strings.TrimSpace(fmt.Sprintln(v...)) }
+
+func TestCreateNamesTheParameterThatIsNegative(t *testing.T) {
+	d := newDoor(t)
+	for _, name := range []string{"ttl", "lease", "period", "explicit_max_ttl"} {
+		d.do("POST", "auth/token/create", rootToken, map[string]any{name: "-5s"}).refused(400, name+" must be positive")
+	}
+}
