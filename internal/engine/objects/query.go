@@ -67,11 +67,8 @@ func (e *Engine) listByID(ctx context.Context, call Call, names []string, p Proj
 	}
 	var out []byte
 	err := e.view(ctx, call.Collection, func(tx storage.ReadTx, c *collection) error {
-		vs, err := c.shown(p)
+		vs, err := call.mayRead(c, p)
 		if err != nil {
-			return err
-		}
-		if err := call.ask("read", p.Archived, vs...); err != nil {
 			return err
 		}
 		out = append(make([]byte, 0, 4096), `{"results":[`...)

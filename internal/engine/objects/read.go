@@ -47,6 +47,15 @@ func (c *collection) shown(p Projection) ([]*view, error) {
 	return out, nil
 }
 
+// mayRead resolves a projection and lets the policies vote on it.
+func (call Call) mayRead(c *collection, p Projection) ([]*view, error) {
+	vs, err := c.shown(p)
+	if err != nil {
+		return nil, err
+	}
+	return vs, call.ask("read", p.Archived, vs...)
+}
+
 // render appends an object as JSON.
 func (o *object) render(b []byte, vs []*view, now time.Time) []byte {
 	b = append(b, '{')
@@ -79,11 +88,8 @@ func (e *Engine) Get(ctx context.Context, call Call, name string, p Projection) 
 	}
 	var out []byte
 	err := e.view(ctx, call.Collection, func(tx storage.ReadTx, c *collection) error {
-		vs, err := c.shown(p)
+		vs, err := call.mayRead(c, p)
 		if err != nil {
-			return err
-		}
-		if err := call.ask("read", p.Archived, vs...); err != nil {
 			return err
 		}
 		o, err := e.readable(tx, call, c, key, p.Archived)
