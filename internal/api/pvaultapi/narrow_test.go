@@ -36,6 +36,46 @@ func TestOwnershipDoesNotPassOnWithAnID(t *testing.T) {
 	}
 }
 
+// TestUsesDoNotPassOnWithAnID lets an object end for good while a token of its
+// value lives on, and someone else take its id.
+func TestUsesDoNotPassOnWithAnID(t *testing.T) {
+	w := withBuyers(t)
+	var made struct{ ID string }
+	w.must("key-all", "POST", buyers+"objects"+why+"&expiration_secs=60", `{"email":"secret@b.c","user_id":"bob"}`).json(t, &made)
+	tok := w.tokenize("key-all", `[{"type":"pci","object":{"id":"`+made.ID+`"},"props":["email"]},{"type":"pci","object":{"fields":{"email":"secret@b.c"}}}]`)[0]
+	w.clock.advance(40 * 24 * time.Hour)
+	alice := w.user("alice")
+	w.must(alice, "POST", buyers+"objects"+why, `{"id":"`+made.ID+`","email":"mine@b.c","user_id":"alice"}`)
+	for _, options := range []string{"", "&options=archived"} {
+		if got := w.detokenize(alice, "object_ids="+made.ID+options); got != "[]" {
+			t.Errorf("alice reads a value of an object that was not hers: %s", got)
+		}
+	}
+	w.refused(403, "PV1006", alice, "GET", buyers+"tokens"+why+"&options=archived&token_ids="+tok, "")
+}
+
+// TestOwnedObjectsDoNotPassOnWithAnID lets someone of another tenant take the
+// id of a deleted owner: what that one owned keeps its tenant and stays archived.
+func TestOwnedObjectsDoNotPassOnWithAnID(t *testing.T) {
+	w := withBuyers(t)
+	owner := w.add("key-all", `{"email":"a@b.c","_tenant_id":"t2"}`)
+	child := w.add("key-all", `{"email":"secret@b.c","_owner_id":"`+owner+`","_owner_collection":"buyers"}`)
+	shared := w.tokenize("key-all", `[{"type":"pci","object":{"id":"`+child+`"},"props":["email"]}]`)[0]
+	w.must("key-all", "DELETE", buyers+"objects/"+owner+why, "")
+	w.clock.advance(time.Second)
+	thief := w.jwt("thief", "all", principal.Narrowing{Property: "_tenant_id", Values: []string{"t1"}})
+	w.must(thief, "POST", buyers+"objects"+why, `{"id":"`+owner+`","email":"x@b.c","_tenant_id":"t1"}`)
+	for _, secs := range []string{"60", ""} {
+		w.must(thief, "PATCH", buyers+"objects/"+owner+why+"&expiration_secs="+secs, `{}`)
+	}
+	w.refused(404, "PV3005", "key-all", "GET", buyers+"objects/"+child+why+"&props=id", "")
+	w.refused(403, "PV1006", thief, "GET", buyers+"objects/"+child+why+"&props=email&options=archived", "")
+	w.refused(403, "PV1006", thief, "GET", buyers+"tokens"+why+"&options=archived&token_ids="+shared, "")
+	if got := w.must("key-all", "GET", buyers+"objects/"+child+why+"&props=_tenant_id&options=archived", "").body; got != `{"_tenant_id":"t2"}` {
+		t.Error(got)
+	}
+}
+
 // TestCursorsFitOneView uses the cursor of one caller as another.
 func TestCursorsFitOneView(t *testing.T) {
 	w := withBuyers(t)

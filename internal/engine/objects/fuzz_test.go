@@ -23,7 +23,7 @@ func FuzzParseSchema(f *testing.F) {
 }
 
 func FuzzDecodeObject(f *testing.F) {
-	o := &object{created: 1, modified: 2, expires: 3, tenant: "t", ownerName: "o", fields: []field{{16, []byte(`"x"`)}, {17, []byte(`5`)}}}
+	o := &object{created: 1, modified: 2, expires: 3, tenant: "t", ownerName: "o", ownerMade: 4, fields: []field{{16, []byte(`"x"`)}, {17, []byte(`5`)}}}
 	f.Add(o.encode())
 	f.Add((&object{}).encode())
 	f.Fuzz(func(t *testing.T, b []byte) {

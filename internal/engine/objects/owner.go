@@ -54,7 +54,7 @@ func (w *writer) inherit(o *object, ownerID, ownerColl string) error {
 	if o.tenant != "" && o.tenant != owner.tenant {
 		return badValue(propTenant, "must be the owner's tenant")
 	}
-	o.tenant, o.owner, o.ownerName, o.ownerKey = owner.tenant, key, ownerColl, oc.key
+	o.tenant, o.owner, o.ownerMade, o.ownerName, o.ownerKey = owner.tenant, key, owner.created, ownerColl, oc.key
 	o.ownerExpires = owner.end()
 	return nil
 }
@@ -95,23 +95,25 @@ func (e *Engine) pushDown(tx storage.Tx, c *collection, o *object, end int64, de
 		if oc == nil {
 			continue
 		}
-		if err := e.pushOne(tx, oc, id(rest[8:24]), o.tenant, end, depth); err != nil {
+		if err := e.pushOne(tx, oc, id(rest[8:24]), o, end, depth); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (e *Engine) pushOne(tx storage.Tx, oc *collection, key id, tenant string, end int64, depth int) error {
+// pushOne changes one object that owner owns. One that belonged to an earlier
+// object of the same id is none of owner's.
+func (e *Engine) pushOne(tx storage.Tx, oc *collection, key id, owner *object, end int64, depth int) error {
 	old, err := fetch(tx, oc, key)
-	if fault.Is(err, fault.NotFound) {
+	if fault.Is(err, fault.NotFound) || err == nil && old.ownerMade != owner.created {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	o := old.clone()
-	o.ownerExpires, o.tenant = end, tenant
+	o.ownerExpires, o.tenant = end, owner.tenant
 	if err := e.store(tx, oc, old, o); err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ type object struct {
 	ownerExpires int64 // as asked for its owner
 	ownerKey     [8]byte
 	owner        id
+	ownerMade    int64   // when the owner was added: its id may be given again
 	ownerName    string  // owner's collection; "" = no owner
 	tenant       string  // "" = no tenant
 	fields       []field // sorted by num
@@ -46,7 +47,7 @@ func (o *object) encode() []byte {
 	b = appendBytes(b, []byte(o.tenant))
 	b = appendBytes(b, []byte(o.ownerName))
 	if o.ownerName != "" {
-		b = append(append(b, o.ownerKey[:]...), o.owner[:]...)
+		b = binary.AppendVarint(append(append(b, o.ownerKey[:]...), o.owner[:]...), o.ownerMade)
 	}
 	b = binary.AppendUvarint(b, uint64(len(o.fields)))
 	for _, f := range o.fields {
@@ -108,6 +109,7 @@ func decodeObject(key id, b []byte) (*object, error) {
 	if o.ownerName = string(r.bytes()); o.ownerName != "" {
 		copy(o.ownerKey[:], r.take(8))
 		copy(o.owner[:], r.take(16))
+		o.ownerMade = r.varint()
 	}
 	n := r.uvarint()
 	if n > uint64(len(r.b)) {

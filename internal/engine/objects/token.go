@@ -48,6 +48,8 @@ type ref struct {
 	Created int64  `json:"created"`
 	Expires int64  `json:"expires,omitzero"`
 	Object  string `json:"object,omitzero"` // id, "" if made of given values
+	// ObjectMade is when the object was added: its id may be given again.
+	ObjectMade int64 `json:"object_made,omitzero"`
 	// ObjectEnd is when the object is archived; 0 means never.
 	ObjectEnd int64    `json:"object_end,omitzero"`
 	Tenant    string   `json:"tenant,omitzero"`
@@ -90,6 +92,10 @@ func (r ref) end() int64 {
 	}
 	return r.Expires
 }
+
+// of reports whether the use belongs to o, and not to an earlier object of the
+// same id.
+func (r ref) of(o *object) bool { return r.ObjectMade == o.created && r.Object == o.id.String() }
 
 func (r ref) archived(now time.Time) bool { return r.end() != 0 && now.UnixMilli() >= r.end() }
 
@@ -210,7 +216,7 @@ func (t *token) clone() *token {
 // use adds a use of a token, or renews the one of the same object.
 func (t *token) use(n ref) error {
 	for i, r := range t.Refs {
-		if r.Object == n.Object && (n.Object != "" || sameValues(r.Owner, n.Owner) && r.Tenant == n.Tenant) {
+		if r.Object == n.Object && r.ObjectMade == n.ObjectMade && (n.Object != "" || sameValues(r.Owner, n.Owner) && r.Tenant == n.Tenant) {
 			n.Created = r.Created
 			n.Tags = addTags(r.Tags, n.Tags)
 			if len(n.Tags) > maxUseTags {

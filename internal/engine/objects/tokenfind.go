@@ -187,10 +187,10 @@ func (s *selector) mine(t *token, r ref) (bool, error) {
 	}
 	if key, ok := parseID(r.Object); ok {
 		o, err := fetch(s.tx, s.c, key)
-		if err == nil {
+		if err == nil && r.of(o) {
 			return s.access.matches(o), nil
 		}
-		if !fault.Is(err, fault.NotFound) {
+		if err != nil && !fault.Is(err, fault.NotFound) {
 			return false, err
 		}
 	}

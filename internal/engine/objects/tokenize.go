@@ -112,7 +112,7 @@ func (r *resolver) tokenize(tx storage.Tx, q *TokenizeRequest, x Expiry) (TokenV
 	use := ref{Created: tx.Now().UnixMilli(), Expires: x.at(tx.Now()), Tenant: in.object.tenant, Tags: q.Tags}
 	out := TokenValue{TokenID: t.ID}
 	if in.stored {
-		use.Object, use.ObjectEnd = in.object.id.String(), in.object.end()
+		use.Object, use.ObjectMade, use.ObjectEnd = in.object.id.String(), in.object.created, in.object.end()
 		out.ObjectID = use.Object
 	} else {
 		use.Owner = r.owner(in.object)

@@ -9,19 +9,17 @@ import (
 
 // forget removes the uses of tokens that belong to an object which is deleted.
 func (e *Engine) forget(tx storage.Tx, c *collection, o *object) error {
-	name := o.id.String()
 	return e.ofObject(tx, c, o, func(t *token) {
-		t.Refs = slices.DeleteFunc(t.Refs, func(r ref) bool { return r.Object == name })
+		t.Refs = slices.DeleteFunc(t.Refs, func(r ref) bool { return r.of(o) })
 	})
 }
 
 // follow gives the uses of tokens that belong to an object its end of life and
 // its tenant.
 func (e *Engine) follow(tx storage.Tx, c *collection, o *object) error {
-	name := o.id.String()
 	return e.ofObject(tx, c, o, func(t *token) {
 		for i := range t.Refs {
-			if t.Refs[i].Object == name {
+			if t.Refs[i].of(o) {
 				t.Refs[i].ObjectEnd, t.Refs[i].Tenant = o.end(), o.tenant
 			}
 		}
