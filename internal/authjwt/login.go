@@ -169,7 +169,7 @@ func (s *source) verify(ctx context.Context, tok *jwt.Token, allowed []jwt.Algor
 			return v, nil
 		}
 	}
-	if errors.Is(err, errNoKeyID) || errors.Is(err, errAmbiguousKeyID) || errors.Is(err, errIssuer) {
+	if errors.Is(err, errNoKeyID) || errors.Is(err, errAmbiguousKeyID) || errors.Is(err, errIssuer) || errors.Is(err, errNoPair) {
 		return nil, err
 	}
 	if errors.Is(err, jwks.ErrUnavailable) {
@@ -215,7 +215,24 @@ func (s *source) find(ctx context.Context, tok *jwt.Token) ([]*jwt.Key, error) {
 	if keys, err := s.onlyPair(done, kid); err == nil || errors.Is(err, errAmbiguousKeyID) {
 		return keys, err
 	}
-	return s.onlyPair(ctx, kid)
+	keys, err := s.onlyPair(ctx, kid)
+	if errors.Is(err, jwt.ErrUnknownKey) {
+		return nil, unknownPairKey(kid)
+	}
+	return keys, err
+}
+
+// errNoPair is the cause of a refusal because no pair has the token's key.
+var errNoPair = errors.New("authjwt: no key set has the token's key id")
+
+// unknownPairKey names the key id, as the reference does, unless it is no
+// plain text.
+func unknownPairKey(kid string) error {
+	if len(kid) > 128 || strings.ContainsFunc(kid, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		kid = "(unreadable)"
+	}
+	return fault.Wrap(fault.Invalid, errNoPair, "error validating token: error verifying token signature: error searching for key set with kid "+
+		kid+": no key found with kid "+kid+" in any JWKS endpoint").WithReason(fault.ReasonOf(jwt.ErrUnknownKey))
 }
 
 // onlyPair asks all sets for keys with this id. A key id that two sets have is

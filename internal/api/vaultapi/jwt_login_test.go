@@ -325,3 +325,18 @@ func TestLoginInABrowserIsRefusedInTheWordsClientsKnow(t *testing.T) {
 	withLogin(t, d, nil)
 	d.do("PUT", "auth/jwt/oidc/auth_url", "", map[string]any{"role": "demo", "redirect_uri": "http://localhost:8250/oidc/callback"}).refused(400, "OIDC login is not configured for this mount")
 }
+
+func TestSeveralKeySetsNameTheKeyThatNoneHas(t *testing.T) {
+	d := newDoor(t)
+	withLogin(t, d, nil)
+	idp := idptest.NewPlain(t)
+	d.do("PUT", "auth/jwt/config", rootToken, map[string]any{"jwks_pairs": []any{map[string]any{"jwks_url": idp.JWKSURL()}}}).want(204)
+	try := func(kid string) answer {
+		key := idptest.NewKey(t, kid, "RS256")
+		return d.do("PUT", "auth/jwt/login", "", map[string]any{"role": "demo", "jwt": key.Token(t, idp.Claims("a", nil))})
+	}
+	const text = "error validating token: error verifying token signature: error searching for key set with kid "
+	try("k9").refused(400, text+"k9: no key found with kid k9 in any JWKS endpoint")
+	try("a b\x07").refused(400, text+"(unreadable): no key found with kid (unreadable) in any JWKS endpoint")
+	d.do("PUT", "auth/jwt/login", "", map[string]any{"role": "demo", "jwt": idp.Token("a", nil)}).want(200)
+}
