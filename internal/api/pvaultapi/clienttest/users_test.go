@@ -61,6 +61,10 @@ keys = '''` + string(key.JWK(t)) + `'''
 		if code, body := s.Pvault("POST", "ctl/collections", servertest.AdminKey, schema); code != 200 {
 			t.Fatalf("%d %s", code, body)
 		}
+		users := users
+		if strings.HasSuffix(t.Name(), "/postgres") {
+			users /= 4 // a commit there takes longer, and the rules are the same
+		}
 		everyone := make([]*enduser, users)
 		for i := range everyone {
 			everyone[i] = newUser(t, s, key, i)
