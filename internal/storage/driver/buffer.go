@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/jotgate/jotgate/internal/storage"
 )
@@ -26,13 +27,24 @@ type Buffer struct {
 	stale  bool // sorted lacks a key
 }
 
-// Put records a value. The value is copied.
-func (b *Buffer) Put(key, value []byte, expires int64) {
-	b.set(key, Write{Value: append(make([]byte, 0, len(value)), value...), Expires: expires})
+// Put records a value, or says why the contract does not take it. The value is
+// copied.
+func (b *Buffer) Put(key, value []byte, expires time.Time) error {
+	if err := CheckPut(key, value); err != nil {
+		return err
+	}
+	b.set(key, Write{Value: append(make([]byte, 0, len(value)), value...), Expires: Expiry(expires)})
+	return nil
 }
 
-// Delete records that key goes.
-func (b *Buffer) Delete(key []byte) { b.set(key, Write{Deleted: true}) }
+// Delete records that key goes, or says why the contract does not take it.
+func (b *Buffer) Delete(key []byte) error {
+	if err := CheckKey(key); err != nil {
+		return err
+	}
+	b.set(key, Write{Deleted: true})
+	return nil
+}
 
 func (b *Buffer) set(key []byte, w Write) {
 	if b.writes == nil {

@@ -130,11 +130,7 @@ func (t *tx) Put(key, value []byte, expires time.Time) error {
 	if err := t.mayWrite(); err != nil {
 		return err
 	}
-	if err := driver.CheckPut(key, value); err != nil {
-		return err
-	}
-	t.buf.Put(key, value, driver.Expiry(expires))
-	return nil
+	return t.buf.Put(key, value, expires)
 }
 
 // Delete implements storage.Tx.
@@ -142,11 +138,7 @@ func (t *tx) Delete(key []byte) error {
 	if err := t.mayWrite(); err != nil {
 		return err
 	}
-	if err := driver.CheckKey(key); err != nil {
-		return err
-	}
-	t.buf.Delete(key)
-	return nil
+	return t.buf.Delete(key)
 }
 
 func (t *tx) mayWrite() error {
