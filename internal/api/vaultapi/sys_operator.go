@@ -99,13 +99,13 @@ var sysOperatorRows = []Row{
 	{Verbs: []string{Update}, Pattern: "rekey/init", Auth: route.Authenticated, Sudo: true, Action: "rekey-attempt-initialize", Body: SmallBody, Help: "Start a change of the shares.",
 		Handler: Action{Do: startRekey, Fields: rekeyFields}},
 	{Verbs: []string{Delete}, Pattern: "rekey/init", Auth: route.Authenticated, Sudo: true, Action: "rekey-attempt-cancel", Help: "Cancel a change of the shares.",
-		Handler: Action{Do: cancelRekey, Fields: []Field{nonceField}}},
+		Handler: Action{Do: cancel((*Call).rekeyer), Fields: []Field{nonceField}}},
 	{Verbs: []string{Update}, Pattern: "rekey/update", Auth: route.Authenticated, Sudo: true, Action: "rekey-attempt-update", Body: SmallBody, Help: "Give one of the present shares.",
-		Handler: Action{Do: giveRekey, Fields: shareFields}},
+		Handler: Action{Do: give((*Call).rekeyer, Rekeyer.Give, rekeyReply), Fields: shareFields}},
 	{Verbs: []string{Read}, Pattern: "rekey/verify", Auth: route.Authenticated, Action: "rekey-verification-read-progress", Help: "Read how many of the new shares were given.",
 		Handler: Action{Do: readVerify}},
 	{Verbs: []string{Update}, Pattern: "rekey/verify", Auth: route.Authenticated, Sudo: true, Action: "rekey-verification-update", Body: SmallBody, Help: "Give one of the new shares.",
-		Handler: Action{Do: giveVerify, Fields: shareFields}},
+		Handler: Action{Do: give((*Call).rekeyer, Rekeyer.Verify, verifyReply), Fields: shareFields}},
 	{Verbs: []string{Delete}, Pattern: "rekey/verify", Auth: route.Authenticated, Sudo: true, Action: "rekey-verification-cancel", Help: "Forget the new shares given so far.",
 		Handler: Action{Do: restartVerify, Fields: []Field{nonceField}}},
 	{Verbs: []string{Read}, Pattern: "generate-root/attempt", Auth: route.Authenticated, Action: "root-token-generation-read-progress", Help: "Read how far the making of a root token is.",
@@ -113,9 +113,9 @@ var sysOperatorRows = []Row{
 	{Verbs: []string{Update}, Pattern: "generate-root/attempt", Auth: route.Authenticated, Sudo: true, Action: "root-token-generation-initialize", Body: SmallBody, Help: "Start to make a root token.",
 		Handler: Action{Do: startRoot, Fields: rootFields, Emergency: true}},
 	{Verbs: []string{Delete}, Pattern: "generate-root/attempt", Auth: route.Authenticated, Sudo: true, Action: "root-token-generation-cancel", Help: "Cancel the making of a root token.",
-		Handler: Action{Do: cancelRoot, Fields: []Field{nonceField}, Emergency: true}},
+		Handler: Action{Do: cancel((*Call).rootMaker), Fields: []Field{nonceField}, Emergency: true}},
 	{Verbs: []string{Update}, Pattern: "generate-root/update", Auth: route.Authenticated, Sudo: true, Action: "root-token-generation-update", Body: SmallBody, Help: "Give one share.",
-		Handler: Action{Do: giveRoot, Fields: shareFields, Emergency: true}},
+		Handler: Action{Do: give((*Call).rootMaker, RootMaker.Give, rootReply), Fields: shareFields, Emergency: true}},
 	{Verbs: []string{Read}, Pattern: "storage/raft/snapshot", Auth: route.Authenticated, Sudo: true, Action: "storage-raft-snapshot-take", Help: "Read a sealed copy of the whole store.",
 		Handler: Action{Do: snapshot}},
 }
@@ -213,25 +213,31 @@ func startRekey(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
 // small keeps a number from changing its meaning where int is narrow.
 func small(n int64) int { return int(max(min(n, 1<<20), -1)) }
 
-func cancelRekey(_ context.Context, c *Call, _ gate.Pass) (*Reply, error) {
-	r, err := c.rekeyer()
-	if err != nil {
-		return nil, err
+// cancel ends the attempt with the nonce that the caller names.
+func cancel[T interface{ Cancel(nonce string) error }](of func(*Call) (T, error)) Handler {
+	return func(_ context.Context, c *Call, _ gate.Pass) (*Reply, error) {
+		attempt, err := of(c)
+		if err != nil {
+			return nil, err
+		}
+		return nil, attempt.Cancel(c.String("nonce"))
 	}
-	return nil, r.Cancel(c.String("nonce"))
 }
 
-func giveRekey(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
-	r, err := c.rekeyer()
-	if err != nil {
-		return nil, err
+// give hands one share to an attempt and answers how far it has come.
+func give[T, S any](of func(*Call) (T, error), to func(T, context.Context, string, []byte) (S, error), reply func(S, error) (*Reply, error)) Handler {
+	return func(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
+		attempt, err := of(c)
+		if err != nil {
+			return nil, err
+		}
+		nonce, share, err := c.share()
+		if err != nil {
+			return nil, err
+		}
+		defer clear(share)
+		return reply(to(attempt, ctx, nonce, share))
 	}
-	nonce, share, err := c.share()
-	if err != nil {
-		return nil, err
-	}
-	defer clear(share)
-	return rekeyReply(r.Give(ctx, nonce, share))
 }
 
 func verifyReply(st RekeyStatus, err error) (*Reply, error) {
@@ -249,19 +255,6 @@ func readVerify(_ context.Context, c *Call, _ gate.Pass) (*Reply, error) {
 		return nil, err
 	}
 	return verifyReply(r.Verification())
-}
-
-func giveVerify(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
-	r, err := c.rekeyer()
-	if err != nil {
-		return nil, err
-	}
-	nonce, share, err := c.share()
-	if err != nil {
-		return nil, err
-	}
-	defer clear(share)
-	return verifyReply(r.Verify(ctx, nonce, share))
 }
 
 func restartVerify(_ context.Context, c *Call, _ gate.Pass) (*Reply, error) {
@@ -303,25 +296,4 @@ func startRoot(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
 		return nil, err
 	}
 	return rootReply(m.Start(ctx, c.String("otp")))
-}
-
-func cancelRoot(_ context.Context, c *Call, _ gate.Pass) (*Reply, error) {
-	m, err := c.rootMaker()
-	if err != nil {
-		return nil, err
-	}
-	return nil, m.Cancel(c.String("nonce"))
-}
-
-func giveRoot(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
-	m, err := c.rootMaker()
-	if err != nil {
-		return nil, err
-	}
-	nonce, share, err := c.share()
-	if err != nil {
-		return nil, err
-	}
-	defer clear(share)
-	return rootReply(m.Give(ctx, nonce, share))
 }
