@@ -62,7 +62,9 @@ func (e *evaluation) expiration(exp time.Time) {
 			"the token is expired"))
 		return
 	}
-	e.pass(checkExpiration, stamp(exp), stamp(e.now))
+	if !e.terse {
+		e.pass(checkExpiration, stamp(exp), stamp(e.now))
+	}
 }
 
 func (e *evaluation) issuedAt(iat time.Time, has bool) {
