@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jotgate/jotgate/internal/api/pvaultapi"
@@ -174,12 +175,6 @@ func (s *Server) buildVault(ctx context.Context, u *unsealed, g *gate.Gate, keys
 	u.closers = append(u.closers, rt.CORS.Close)
 	rt.Rotate, rt.KeyInfo = s.barrier.Rotate, ring.Info
 	s.buildOperator(u, rt)
-	rt.Disabled = func(ctx context.Context, pass gate.Pass, e *mount.Entry) error {
-		if e.Auth {
-			return errors.Join(rt.Sessions.RevokePrefix(ctx, e.Logical()), rt.JWT.Purge(ctx, e.UUID))
-		}
-		return rt.KV.Purge(ctx, pass, e.Logical(), e.UUID)
-	}
 	u.runtime = rt
 	return nil
 }
@@ -269,7 +264,7 @@ func (s *Server) clusterID(ctx context.Context) (id [16]byte, err error) {
 		b, err := tx.Get(keyCluster)
 		switch {
 		case errors.Is(err, storage.ErrNotFound):
-			b, err = hex.DecodeString(stripDashes(gate.NewID()))
+			b, err = hex.DecodeString(strings.ReplaceAll(gate.NewID(), "-", ""))
 			if err == nil {
 				err = tx.Put(keyCluster, b, time.Time{})
 			}
@@ -282,16 +277,6 @@ func (s *Server) clusterID(ctx context.Context) (id [16]byte, err error) {
 		return err
 	})
 	return id, err
-}
-
-func stripDashes(s string) string {
-	out := make([]byte, 0, len(s))
-	for i := range len(s) {
-		if s[i] != '-' {
-			out = append(out, s[i])
-		}
-	}
-	return string(out)
 }
 
 // uuid writes an id as clients of the Vault door expect it.

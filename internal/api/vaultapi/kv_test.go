@@ -1,15 +1,12 @@
 package vaultapi
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/jotgate/jotgate/internal/gate"
-	"github.com/jotgate/jotgate/internal/mount"
 	"github.com/jotgate/jotgate/internal/storage"
 )
 
@@ -249,9 +246,6 @@ func TestKVAuditShowsNoValue(t *testing.T) {
 
 func TestKVFollowsItsMount(t *testing.T) {
 	d := kvDoor(t)
-	d.rt.Disabled = func(ctx context.Context, pass gate.Pass, e *mount.Entry) error {
-		return d.rt.KV.Purge(ctx, pass, e.Logical(), e.UUID)
-	}
 	d.do("PUT", "secret/data/a", rootToken, obj{"data": obj{"k": "v"}}).want(200)
 	d.do("POST", "sys/remount", rootToken, obj{"from": "secret", "to": "moved/deep"}).want(200)
 	d.do("GET", "moved/deep/data/a", rootToken, nil).want(200)

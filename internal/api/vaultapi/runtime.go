@@ -51,9 +51,6 @@ type Runtime struct {
 
 	Metrics *metrics.Metrics // nil: nobody counts
 
-	// Disabled deletes the data of a secrets engine that is gone; may be nil.
-	Disabled func(ctx context.Context, pass gate.Pass, e *mount.Entry) error
-
 	ClusterName string
 	ClusterID   string
 }

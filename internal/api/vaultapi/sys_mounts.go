@@ -262,21 +262,15 @@ func disableMount(ctx context.Context, c *Call, logical string) (*Reply, error) 
 	if _, err := c.Runtime.Mounts.Disable(ctx, logical); err != nil {
 		return nil, err
 	}
-	if err := c.Runtime.emptied(ctx, e); err != nil {
-		return nil, err
-	}
-	if c.Runtime.Disabled == nil {
-		return nil, nil
-	}
-	return nil, c.Runtime.Disabled(ctx, c.pass, e)
+	return nil, c.Runtime.emptied(ctx, c.pass, e)
 }
 
-// emptied ends the tokens of an auth mount that is gone and deletes what it
-// stored. No token works from the moment the mount left the table; this only
-// cleans up behind it.
-func (rt *Runtime) emptied(ctx context.Context, e *mount.Entry) error {
+// emptied ends the tokens of an auth mount that is gone and deletes what a mount
+// stored. No token works and no secret is within reach from the moment the mount
+// left the table; this only cleans up behind it.
+func (rt *Runtime) emptied(ctx context.Context, pass gate.Pass, e *mount.Entry) error {
 	if !e.Auth {
-		return nil
+		return rt.KV.Purge(ctx, pass, e.Logical(), e.UUID)
 	}
 	if err := rt.Sessions.RevokePrefix(ctx, e.Logical()); err != nil {
 		return err
