@@ -45,14 +45,15 @@ var allowed = map[string][]string{
 	"metrics": {"audit", "fault", "gate"},
 
 	"iam":         {"fault", "jwks", "jwt", "policy", "policy/votes", "principal", "seal", "storage", "trust"},
-	"bearer":      {"fault", "iam", "jwks", "jwt", "policy", "principal", "trust"},
+	"tokencache":  {},
+	"bearer":      {"fault", "iam", "jwt", "policy", "principal", "tokencache", "trust"},
 	"cors":        {"fault", "storage"},
 	"quota":       {"fault", "storage"},
 	"policystore": {"fault", "policy", "policy/acl", "principal", "storage"},
 	"mount":       {"fault", "storage", "storage/record"},
 	"identity":    {"fault", "policy/acl", "seal", "storage", "storage/record"},
 	"session":     {"fault", "identity", "principal", "seal", "storage", "storage/record"},
-	"authjwt":     {"fault", "identity", "jwks", "jwt", "policy", "principal", "seal", "session", "storage", "storage/record", "trust"},
+	"authjwt":     {"fault", "identity", "jwks", "jwt", "policy", "principal", "seal", "session", "storage", "storage/record", "tokencache", "trust"},
 
 	"engine/drawer":    {"fault", "storage"},
 	"engine/kv":        {"engine/drawer", "fault", "gate", "storage", "storage/record"},

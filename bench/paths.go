@@ -40,9 +40,11 @@ type path struct {
 }
 
 var paths = []path{
-	{"login-service", loginPath("svc", true)},
-	{"login-batch", loginPath("batch", true)},
-	{"login-new-subject", loginPath("svc", false)},
+	{"login-service", loginPath("svc", oneToken)},
+	{"login-batch", loginPath("batch", oneToken)},
+	{"login-service-new-jwt", loginPath("svc", newToken)},
+	{"login-batch-new-jwt", loginPath("batch", newToken)},
+	{"login-new-subject", loginPath("svc", newSubject)},
 	{"lookup-self", withToken(func(b *bench, _, _ int) call { return call{method: "GET", url: "/v1/auth/token/lookup-self"} })},
 	{"kv-read", withToken(func(b *bench, _, _ int) call { return call{method: "GET", url: "/v1/secret/data/bench"} })},
 	{"kv-write", withToken(func(b *bench, w, i int) call {
@@ -162,16 +164,25 @@ func once(n int, item func(i int) call) func(int, int) (call, bool) {
 	}
 }
 
-func loginPath(role string, same bool) func(context.Context, *bench) (func(int, int) (call, bool), error) {
+// tokens says which JWTs a path logs in with.
+type tokens int
+
+const (
+	oneToken   tokens = iota // one again and again
+	newToken                 // a new one each time, of one subject
+	newSubject               // a new one each time, each of another subject
+)
+
+func loginPath(role string, which tokens) func(context.Context, *bench) (func(int, int) (call, bool), error) {
 	return func(_ context.Context, b *bench) (func(int, int) (call, bool), error) {
 		body := func(t string) []byte { return []byte(`{"role":"` + role + `","jwt":"` + t + `"}`) }
 		c := call{method: "POST", url: b.base + "/v1/auth/jwt/login", want: 200}
-		if same {
+		if which == oneToken {
 			t, err := b.sign("alice")
 			c.body = body(t)
 			return func(int, int) (call, bool) { return c, true }, err
 		}
-		ts, err := b.many(b.opts.tokens, false)
+		ts, err := b.many(b.opts.tokens, which == newToken)
 		return once(len(ts), func(i int) call { c := c; c.body = body(ts[i]); return c }), err
 	}
 }

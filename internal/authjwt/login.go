@@ -2,6 +2,7 @@ package authjwt
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"net/netip"
 	"strings"
@@ -137,27 +138,45 @@ func (m *Method) find(ctx context.Context, c *compiledConfig, rq *Request) (r *c
 	return r, nil
 }
 
-// admit proves the token and judges it by the role's rule.
+// admit proves the token, unless that was done before, and judges it by the
+// role's rule, whenever it comes.
 func (m *Method) admit(ctx context.Context, c *compiledConfig, r *compiledRole, raw string) (admitted, []policy.Check, error) {
-	tok, err := r.compat.parse(raw)
-	if err != nil {
-		return admitted{}, nil, refuse(trust.VerifyRefusal(err, c.source.static),
-			[]policy.Check{{Name: "token", Reason: fault.ReasonOf(err), Note: fault.PublicText(err)}})
-	}
 	now := m.now()
-	if err := r.rule.Precheck(tok, now); err != nil {
-		return admitted{}, nil, refuse(err, r.rule.Explain(tok, now).Checks)
-	}
-	v, err := c.source.verify(ctx, tok, r.rule.Algorithms())
-	if err != nil {
-		return admitted{}, nil, refuse(err, append(r.rule.Explain(tok, now).Checks,
-			policy.Check{Name: "key", Reason: fault.ReasonOf(err), Note: fault.PublicText(err)}))
+	sum := sha256.Sum256([]byte(raw))
+	v := m.recall(c.source, sum, now)
+	if v == nil {
+		var checks []policy.Check
+		var err error
+		if v, checks, err = m.prove(ctx, c, r, raw, now); err != nil {
+			return admitted{}, nil, refuse(err, checks)
+		}
 	}
 	a, checks, err := r.accept(v, now)
 	if err != nil {
 		return admitted{}, nil, refuse(err, checks)
 	}
 	return a, checks, nil
+}
+
+// prove reads the token and checks its signature. On refusal it returns the
+// checks that were made.
+func (m *Method) prove(ctx context.Context, c *compiledConfig, r *compiledRole, raw string, now time.Time) (*jwt.Verified, []policy.Check, error) {
+	tok, err := r.compat.parse(raw)
+	if err != nil {
+		return nil, []policy.Check{{Name: "token", Reason: fault.ReasonOf(err), Note: fault.PublicText(err)}},
+			trust.VerifyRefusal(err, c.source.static)
+	}
+	if err := r.rule.Precheck(tok, now); err != nil {
+		return nil, r.rule.Explain(tok, now).Checks, err
+	}
+	generation := c.source.Generation() // before the keys: a change in between voids the memory
+	v, err := c.source.verify(ctx, tok, r.rule.Algorithms())
+	if err != nil {
+		return nil, append(r.rule.Explain(tok, now).Checks,
+			policy.Check{Name: "key", Reason: fault.ReasonOf(err), Note: fault.PublicText(err)}), err
+	}
+	m.remember(c.source, v, generation, now)
+	return v, nil, nil
 }
 
 // verify finds the keys for a token and checks its signature.

@@ -19,6 +19,7 @@ import (
 	"github.com/jotgate/jotgate/internal/session"
 	"github.com/jotgate/jotgate/internal/storage"
 	"github.com/jotgate/jotgate/internal/storage/record"
+	"github.com/jotgate/jotgate/internal/tokencache"
 	"github.com/jotgate/jotgate/internal/trust"
 )
 
@@ -51,6 +52,7 @@ type Method struct {
 	now      func() time.Time
 	log      *slog.Logger
 	stop     func()
+	proved   *tokencache.Cache[proof]
 
 	mu     sync.RWMutex
 	mounts map[string]*state // by mount UUID
@@ -60,7 +62,7 @@ type Method struct {
 func New(o Options) *Method {
 	m := &Method{
 		st: o.Storage, client: o.Client, sessions: o.Sessions, ids: o.Identities,
-		now: o.Now, log: o.Log, mounts: map[string]*state{},
+		now: o.Now, log: o.Log, mounts: map[string]*state{}, proved: tokencache.New[proof](maxProofs),
 	}
 	if m.now == nil {
 		m.now = time.Now

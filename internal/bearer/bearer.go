@@ -12,6 +12,7 @@ import (
 	"github.com/jotgate/jotgate/internal/jwt"
 	"github.com/jotgate/jotgate/internal/policy"
 	"github.com/jotgate/jotgate/internal/principal"
+	"github.com/jotgate/jotgate/internal/tokencache"
 	"github.com/jotgate/jotgate/internal/trust"
 )
 
@@ -35,7 +36,7 @@ type Verifier struct {
 	snapshot func() *iam.Snapshot
 	now      func() time.Time
 	size     int
-	cache    atomic.Pointer[cache]
+	memory   atomic.Pointer[memory]
 }
 
 // New returns a verifier.
@@ -52,22 +53,30 @@ func New(o Options) (*Verifier, error) {
 	return &Verifier{snapshot: o.Snapshot, now: o.Now, size: o.CacheSize}, nil
 }
 
-// cacheFor returns the cache of one configuration. A new configuration starts
-// with an empty one; what was verified under the old one is let go whole.
-func (v *Verifier) cacheFor(snap *iam.Snapshot) *cache {
+// memory is who the callers were that were verified under one configuration.
+type memory struct {
+	snapshot *iam.Snapshot
+	callers  *tokencache.Cache[*principal.Principal]
+}
+
+type entry = tokencache.Entry[*principal.Principal]
+
+// remembered returns the memory of one configuration. A new configuration
+// starts with an empty one; what was verified under the old one is let go whole.
+func (v *Verifier) remembered(snap *iam.Snapshot) *tokencache.Cache[*principal.Principal] {
 	if v.size < 0 {
 		return nil
 	}
-	c := v.cache.Load()
-	if c != nil && c.snapshot == snap {
-		return c
+	m := v.memory.Load()
+	if m != nil && m.snapshot == snap {
+		return m.callers
 	}
-	fresh := newCache(snap, v.size)
-	if v.cache.CompareAndSwap(c, fresh) {
-		return fresh
+	fresh := &memory{snap, tokencache.New[*principal.Principal](v.size)}
+	if v.memory.CompareAndSwap(m, fresh) {
+		return fresh.callers
 	}
-	if c = v.cache.Load(); c.snapshot == snap {
-		return c
+	if m = v.memory.Load(); m.snapshot == snap {
+		return m.callers
 	}
 	return nil // another configuration came in just now: judge without memory
 }
@@ -101,34 +110,31 @@ func (v *Verifier) Authenticate(ctx context.Context, raw string) (*principal.Pri
 	}
 	now := v.now()
 	sum := sha256.Sum256([]byte(raw))
-	c := v.cacheFor(snap)
-	if e := c.get(sum); e != nil {
-		if e.valid(now) {
-			return e.caller, nil
-		}
-		c.drop(sum, e)
+	c := v.remembered(snap)
+	if caller, ok := c.Get(sum, now); ok {
+		return caller, nil
 	}
 	e, err := verify(ctx, snap, raw, now)
 	if err != nil {
 		return nil, err
 	}
-	c.put(sum, e, now)
-	return e.caller, nil
+	c.Put(sum, e, now)
+	return e.Value, nil
 }
 
 // verify judges a token that is not remembered.
-func verify(ctx context.Context, snap *iam.Snapshot, raw string, now time.Time) (*entry, error) {
+func verify(ctx context.Context, snap *iam.Snapshot, raw string, now time.Time) (entry, error) {
 	t, err := jwt.Parse(raw, jwt.BearerLimits)
 	if err != nil {
-		return nil, err
+		return entry{}, err
 	}
 	p, err := choose(snap, t)
 	if err != nil {
-		return nil, err
+		return entry{}, err
 	}
 	e, err := verifyFor(ctx, p, t, now)
 	if err != nil {
-		return nil, &fromProvider{error: err, name: p.Name}
+		return entry{}, &fromProvider{error: err, name: p.Name}
 	}
 	return e, nil
 }
@@ -146,25 +152,25 @@ func (f *fromProvider) Issuer() string { return f.name }
 func (f *fromProvider) Unwrap() error { return f.error }
 
 // verifyFor judges a token by the rules of one provider.
-func verifyFor(ctx context.Context, p *iam.Provider, t *jwt.Token, now time.Time) (*entry, error) {
+func verifyFor(ctx context.Context, p *iam.Provider, t *jwt.Token, now time.Time) (entry, error) {
 	if err := p.Rule.Precheck(t, now); err != nil {
-		return nil, err
+		return entry{}, err
 	}
 	generation := p.Keys.Generation() // before the keys: a change in between voids the entry
 	kid, hasKID := t.KeyID()
 	keys, err := p.Keys.Keys(ctx, kid, hasKID)
 	if err != nil {
-		return nil, err
+		return entry{}, err
 	}
 	verified, err := t.Verify(keys, p.Rule.Algorithms())
 	if err != nil {
-		return nil, err
+		return entry{}, err
 	}
 	grant, d := p.Rule.Admit(verified, now)
 	if !d.Allowed {
-		return nil, &refusal{error: p.Rule.Refusal(d), checks: d.Checks}
+		return entry{}, &refusal{error: p.Rule.Refusal(d), checks: d.Checks}
 	}
-	return &entry{caller: principal.New(attrs(p, grant)), keys: p.Keys, generation: generation, since: now, until: grant.Expires}, nil
+	return entry{Value: principal.New(attrs(p, grant)), Keys: p.Keys, Generation: generation, Since: now, Until: grant.Expires}, nil
 }
 
 // Explain makes every check on a token, also after one has failed, and returns

@@ -32,8 +32,12 @@ func newClock(t time.Time) *clock {
 func (c *clock) now() time.Time      { return time.Unix(0, c.ns.Load()) }
 func (c *clock) add(d time.Duration) { c.ns.Add(int64(d)) }
 func (v *Verifier) remembers(t string) bool {
-	c := v.cache.Load()
-	return c != nil && c.get(sha256.Sum256([]byte(t))) != nil
+	m := v.memory.Load()
+	if m == nil {
+		return false
+	}
+	_, ok := m.callers.Get(sha256.Sum256([]byte(t)), v.now())
+	return ok
 }
 
 // live serves a configuration that fetches keys from real providers.
@@ -270,31 +274,6 @@ func TestSourcesAreKeptOverAnUnrelatedChange(t *testing.T) {
 	}
 	if n, _ := idp.Fetches(); n != 1 {
 		t.Errorf("%d fetches", n)
-	}
-}
-
-func TestCacheIsBounded(t *testing.T) {
-	c := newCache(nil, 128) // two entries in each shard
-	put := func(i byte, until time.Time) {
-		var sum [32]byte
-		sum[1] = i
-		c.put(sum, &entry{until: until}, guideNow)
-	}
-	for i := range byte(50) {
-		put(i, guideNow.Add(time.Hour))
-	}
-	if n := len(c.shards[0].m); n != 2 {
-		t.Fatalf("%d entries", n)
-	}
-	// Entries that are over go first.
-	c = newCache(nil, 128)
-	put(1, guideNow.Add(time.Hour))
-	put(2, guideNow.Add(-time.Hour))
-	put(3, guideNow.Add(time.Hour))
-	var first [32]byte
-	first[1] = 1
-	if c.get(first) == nil || len(c.shards[0].m) != 2 {
-		t.Error("a live entry made room although another was over")
 	}
 }
 

@@ -117,6 +117,9 @@ func (t *Token) Unverified() *Claims { return &t.claims }
 // spelling, equal tokens have equal hashes.
 func (t *Token) Hash() [32]byte { return sha256.Sum256(t.text) }
 
+// Len returns the length of the token's text in bytes.
+func (t *Token) Len() int { return len(t.text) }
+
 // String keeps a token out of logs: it never shows any part of it.
 func (t *Token) String() string { return "jwt.Token(hidden)" }
 
