@@ -1,7 +1,10 @@
 package authjwt
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,44 +19,92 @@ import (
 	"github.com/jotgate/jotgate/internal/trust"
 )
 
-// maxPolicyName bounds what a template may come to, in bytes.
-const maxPolicyName = 512
+// Bounds of the templates in token_policies, in bytes and steps.
+const (
+	maxPolicyName   = 512     // what a template may come to
+	maxTemplate     = 4 << 10 // the text of one
+	maxTemplateStep = 10_000  // writes and turns of loops, over all templates of a role
+	maxMade         = 4 << 10 // what one function is given to make a text of
+)
+
+// maxTemplateTime bounds all templates of a role. It is a net below the bounds
+// above, and far from what an honest template takes.
+const maxTemplateTime = time.Second
 
 // policyTemplates parses token_policies as Go text templates over the claims.
 func policyTemplates(texts []string) ([]*template.Template, error) {
 	out := make([]*template.Template, len(texts))
 	for i, text := range texts {
-		t, err := template.New("policy").Option("missingkey=error").Parse(text)
+		if len(text) > maxTemplate {
+			return nil, invalid("'token_policies' %q is longer than %d bytes", clip(text), maxTemplate)
+		}
+		t, err := template.New("policy").Option("missingkey=error").Funcs(boundedFuncs).Parse(text)
 		if err != nil {
 			return nil, fault.Wrap(fault.Invalid, err, "'token_policies' "+strconv.Quote(clip(text))+" is not a template: "+clip(err.Error()))
 		}
-		if len(t.Templates()) > 1 || t.Tree != nil && includes(t.Root) {
-			// One that includes itself would not end.
-			return nil, invalid("'token_policies' %q must not define or include templates", clip(text))
+		if len(t.Templates()) > 1 {
+			return nil, invalid(includesText, clip(text))
+		}
+		if t.Tree != nil {
+			if wrong := tame(t.Root); wrong != "" {
+				return nil, invalid(wrong, clip(text))
+			}
 		}
 		out[i] = t
 	}
 	return out, nil
 }
 
-// includes reports whether a template includes another, or itself.
-func includes(n parse.Node) bool {
+const (
+	includesText = "'token_policies' %q must not define or include templates" // one that includes itself would not end
+	numberText   = "'token_policies' %q must not range over a number: range over a list of the token"
+)
+
+// tame makes every loop of a template count its turns, and returns what keeps
+// the template from being used, or "". A loop counts by writing nothing: the
+// writer of fill counts what is written.
+func tame(n parse.Node) (wrong string) {
 	var branch *parse.BranchNode
 	switch n := n.(type) {
 	case *parse.TemplateNode:
-		return true
+		return includesText
 	case *parse.ListNode:
-		return n != nil && slices.ContainsFunc(n.Nodes, includes)
+		if n == nil {
+			return ""
+		}
+		for _, child := range n.Nodes {
+			wrong = cmp.Or(wrong, tame(child))
+		}
+		return wrong
 	case *parse.IfNode:
-		branch = &n.BranchNode
-	case *parse.RangeNode:
 		branch = &n.BranchNode
 	case *parse.WithNode:
 		branch = &n.BranchNode
+	case *parse.RangeNode:
+		branch = &n.BranchNode
+		if overNumber(n.Pipe) {
+			return numberText
+		}
+		n.List.Nodes = slices.Insert(n.List.Nodes, 0, parse.Node(&parse.TextNode{NodeType: parse.NodeText, Pos: n.Pos}))
 	default:
-		return false
+		return ""
 	}
-	return includes(branch.List) || includes(branch.ElseList)
+	return cmp.Or(tame(branch.List), tame(branch.ElseList))
+}
+
+// overNumber reports whether a loop's pipeline is a number for all to see. One
+// that comes to a number in another way is ended by the count of its turns.
+func overNumber(p *parse.PipeNode) bool {
+	last := p.Cmds[len(p.Cmds)-1].Args
+	switch first := last[0].(type) {
+	case *parse.NumberNode:
+		return true
+	case *parse.PipeNode:
+		return overNumber(first)
+	case *parse.IdentifierNode:
+		return first.Ident == "len"
+	}
+	return false
 }
 
 // fill writes each template with the claims. Those that come to nothing are
@@ -61,8 +112,9 @@ func includes(n parse.Node) bool {
 // without it gets no other policy than one with it.
 func fill(templates []*template.Template, claims map[string]any) ([]string, error) {
 	out := make([]string, 0, len(templates))
+	steps, end := 0, time.Now().Add(maxTemplateTime)
 	for _, t := range templates {
-		var b bounded
+		b := bounded{steps: &steps, end: end}
 		err := t.Execute(&b, claims)
 		if err == nil && strings.Contains(b.String(), noValue) {
 			err = errNull
@@ -78,21 +130,78 @@ func fill(templates []*template.Template, claims map[string]any) ([]string, erro
 	return out, session.CheckLoginPolicies(out)
 }
 
-// bounded is a text that stays short.
-type bounded struct{ strings.Builder }
+// bounded is a text that stays short and takes so many steps only.
+type bounded struct {
+	strings.Builder
+	steps *int
+	end   time.Time
+}
 
 // noValue is what the library writes for null.
 const noValue = "<no value>"
 
 var errNull = errors.New("a claim of a policy's name is null")
 
-var errLong = errors.New("the name of a policy is too long")
+var (
+	errLong  = errors.New("the name of a policy is too long")
+	errSteps = errors.New("the templates of the policies take too many steps")
+)
 
 func (b *bounded) Write(p []byte) (int, error) {
+	if *b.steps++; *b.steps > maxTemplateStep || time.Now().After(b.end) {
+		return 0, errSteps
+	}
 	if b.Len()+len(p) > maxPolicyName {
 		return 0, errLong
 	}
 	return b.Builder.Write(p)
+}
+
+// boundedFuncs are the functions of templates that make texts, for short ones:
+// with the library's own, a template that doubles a text some dozen times
+// would fill the memory.
+var boundedFuncs = template.FuncMap{
+	"print":    short(fmt.Sprint),
+	"println":  short(fmt.Sprintln),
+	"html":     short(template.HTMLEscaper),
+	"js":       short(template.JSEscaper),
+	"urlquery": short(template.URLQueryEscaper),
+	"printf":   shortFormat,
+}
+
+func short(make func(...any) string) func(...any) (string, error) {
+	return func(args ...any) (string, error) {
+		if size(args) > maxMade {
+			return "", errLong
+		}
+		return make(args...), nil
+	}
+}
+
+// size is what the values come to as one text, counted no further than needed.
+func size(args []any) (n int) {
+	for _, a := range args {
+		if s, ok := a.(string); ok {
+			n += len(s)
+		} else {
+			n += len(fmt.Sprint(a))
+		}
+		if n > maxMade {
+			break
+		}
+	}
+	return n
+}
+
+// wideFormat finds the widths and precisions that make long texts of short
+// ones: those of three digits and more, and those that the arguments give.
+var wideFormat = regexp.MustCompile(`%[-+# 0-9.\[\]]*(\d{3}|[*\[])`)
+
+func shortFormat(format string, args ...any) (string, error) {
+	if wideFormat.MatchString(format) || size(append([]any{format}, args...)) > maxMade {
+		return "", errLong
+	}
+	return fmt.Sprintf(format, args...), nil
 }
 
 // admitted is a token that a role lets in, and what for.

@@ -69,3 +69,39 @@ func TestPolicyTemplatesAreCheckedWhenWritten(t *testing.T) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 }
+
+// A template that would never end, or fill the memory, is refused when it is
+// written or ends the login, and not the server.
+func TestPolicyTemplatesAreBounded(t *testing.T) {
+	d := newDoor(t)
+	login := withLogin(t, d, nil)
+	write := func(texts ...string) answer {
+		return d.do("PUT", "auth/jwt/role/demo", rootToken, map[string]any{"token_policies_template_claims": true, "token_policies": texts})
+	}
+	for _, loop := range []string{"1000000000", "(1000000000)", "len .groups", "(len .groups)", "(1000000000 | print | len)"} {
+		text := "x{{if .a}}{{range " + loop + "}}y{{end}}{{end}}"
+		write(text).refused(400, `'token_policies' "`+text+`" must not range over a number: range over a list of the token`)
+	}
+	if a := write(strings.Repeat("x", 5000)); a.status != 400 || !strings.HasSuffix(a.errors()[0], "is longer than 4096 bytes") {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	double := "{{$x := .team}}" + strings.Repeat("{{$x = print $x $x}}", 50) + "{{$x}}"
+	for _, text := range []string{
+		"{{$n := 1000000000000}}{{range $n}}{{end}}x",
+		"{{with 1000000000000}}{{range .}}{{else}}{{end}}{{end}}x",
+		"{{range .groups}}{{range $.groups}}{{range $.groups}}{{range $.groups}}{{$y := .}}{{end}}{{end}}{{end}}{{end}}x",
+		double, strings.ReplaceAll(double, "print $x $x", "printf `%s%s` $x $x"), strings.ReplaceAll(double, "print $x $x", "js (print `\\\\` $x $x)"),
+		"{{printf `%1000000s` .team}}", "{{printf `%-.100000d` 7}}", "{{printf `%*d` 1000 7}}", "{{printf `%[1]*d` 1000000}}",
+	} {
+		if a := write(text); a.status >= 300 {
+			t.Fatalf("%q: %d %s", text, a.status, a.body)
+		}
+		login("alice", map[string]any{"team": "red", "groups": strings.Split(strings.Repeat("g,", 500), ",")}).
+			refused(400, "error in 'token_policies': a template cannot be filled in from the token's claims")
+	}
+	write(`{{printf "team-%.3s-%02d" .team 7}}`, `{{range .groups}}{{range $.groups}}{{end}}{{end}}last`, `{{html .team}}`).want(204)
+	got := login("alice", map[string]any{"team": "reddish", "groups": []string{"a", "b"}}).want(200).auth()["policies"]
+	if !reflect.DeepEqual(got, []any{"default", "last", "reddish", "team-red-07"}) {
+		t.Errorf("policies %v", got)
+	}
+}
