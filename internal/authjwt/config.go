@@ -265,12 +265,12 @@ func (c *Config) connect(client *jwks.Client) (*source, error) {
 		}
 		return &source{keys: jwks.Static(keys...), static: true}, nil
 	case c.JWKSURL != "":
-		k, err := client.URL(jwks.URLConfig{URL: c.JWKSURL, CAPEM: c.JWKSCAPEM})
+		k, err := client.URL(jwks.URLConfig{URL: c.JWKSURL, CAPEM: c.JWKSCAPEM, TLS: c.tls()})
 		return &source{keys: k}, err
 	case len(c.Pairs) > 0:
 		s := &source{}
 		for _, p := range c.Pairs {
-			k, err := p.connect(client)
+			k, err := p.connect(client, c.tls())
 			if err != nil {
 				s.close()
 				return nil, err
@@ -285,17 +285,22 @@ func (c *Config) connect(client *jwks.Client) (*source, error) {
 		}
 		return s, nil
 	case c.DiscoveryURL != "":
-		k, err := client.Discovery(jwks.DiscoveryConfig{Issuer: c.DiscoveryURL, CAPEM: c.DiscoveryCAPEM})
+		k, err := client.Discovery(jwks.DiscoveryConfig{Issuer: c.DiscoveryURL, CAPEM: c.DiscoveryCAPEM, TLS: c.tls()})
 		return &source{keys: k}, err
 	}
 	return nil, errors.New("authjwt: the configuration has no key source")
 }
 
-func (p *Pair) connect(client *jwks.Client) (jwks.Source, error) {
+// tls is what the mount asks of the certificates of all its endpoints.
+func (c *Config) tls() jwks.TLSConfig {
+	return jwks.TLSConfig{ServerNames: c.TLSServerNames, CriticalExtensions: c.CriticalCertExts}
+}
+
+func (p *Pair) connect(client *jwks.Client, tls jwks.TLSConfig) (jwks.Source, error) {
 	if p.DiscoveryURL != "" {
-		return client.Discovery(jwks.DiscoveryConfig{Issuer: p.DiscoveryURL, CAPEM: p.CAPEM})
+		return client.Discovery(jwks.DiscoveryConfig{Issuer: p.DiscoveryURL, CAPEM: p.CAPEM, TLS: tls})
 	}
-	return client.URL(jwks.URLConfig{URL: p.URL, CAPEM: p.CAPEM})
+	return client.URL(jwks.URLConfig{URL: p.URL, CAPEM: p.CAPEM, TLS: tls})
 }
 
 func parseKey(text string) (*jwt.Key, error) {

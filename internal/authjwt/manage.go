@@ -60,9 +60,6 @@ func (m *Method) WriteConfig(ctx context.Context, mt Mount, p Params) (warnings 
 	if err != nil {
 		return nil, err
 	}
-	if len(c.TLSServerNames) > 0 {
-		warnings = append(warnings, "override_allowed_server_names is kept but not used: a key endpoint's certificate must name the endpoint's host")
-	}
 	text, err := json.Marshal(c, record.JSON)
 	if err == nil {
 		err = m.st.Update(ctx, func(tx storage.Tx) error { return tx.Put(configKey(mt.UUID), text, time.Time{}) })

@@ -61,6 +61,19 @@ func NewClient(o Options) *Client {
 type URLConfig struct {
 	URL   string // https://…
 	CAPEM string // certificates that the endpoint's must chain to; empty: those of the system
+	TLS   TLSConfig
+}
+
+// TLSConfig is what an operator asks of an endpoint's certificate besides its
+// chain. The zero value is the usual: it names the endpoint's host.
+type TLSConfig struct {
+	// ServerNames, when not empty, are the names of which the certificate must
+	// carry one, in place of the endpoint's host.
+	ServerNames []string
+	// CriticalExtensions are object ids, in dotted form, of certificate
+	// extensions that are tolerated although they are marked critical and
+	// nobody here understands them.
+	CriticalExtensions []string
 }
 
 // URL returns a source that fetches the key set at a URL. Nothing is fetched
@@ -70,7 +83,7 @@ func (c *Client) URL(cfg URLConfig) (Source, error) {
 	if err := c.checkURL(cfg.URL); err != nil {
 		return nil, err
 	}
-	f, err := c.fetcher(cfg.CAPEM)
+	f, err := c.fetcher(cfg.CAPEM, cfg.TLS)
 	if err != nil {
 		return nil, err
 	}
@@ -81,6 +94,7 @@ func (c *Client) URL(cfg URLConfig) (Source, error) {
 type DiscoveryConfig struct {
 	Issuer string // the issuer's URL, byte for byte as the document says it
 	CAPEM  string // certificates for the document and the keys; empty: those of the system
+	TLS    TLSConfig
 }
 
 // Discovery returns a source that finds the key set through the issuer's
@@ -93,7 +107,7 @@ func (c *Client) Discovery(cfg DiscoveryConfig) (Source, error) {
 	if strings.Contains(cfg.Issuer, ".well-known/openid-configuration") {
 		return nil, fault.New(fault.Invalid, "give the issuer's URL without /.well-known/openid-configuration")
 	}
-	f, err := c.fetcher(cfg.CAPEM)
+	f, err := c.fetcher(cfg.CAPEM, cfg.TLS)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +143,7 @@ func (c *Client) checkURL(raw string) error {
 	return nil
 }
 
-func (c *Client) fetcher(caPEM string) (*fetcher, error) {
+func (c *Client) fetcher(caPEM string, asked TLSConfig) (*fetcher, error) {
 	tlsConfig := &tls.Config{MinVersion: tls.VersionTLS12}
 	if caPEM != "" {
 		tlsConfig.RootCAs = x509.NewCertPool()
@@ -137,6 +151,7 @@ func (c *Client) fetcher(caPEM string) (*fetcher, error) {
 			return nil, fault.New(fault.Invalid, "the CA certificates for the key source cannot be read: give PEM blocks of type CERTIFICATE")
 		}
 	}
+	asked.apply(tlsConfig)
 	return newFetcher(c.o, tlsConfig), nil
 }
 

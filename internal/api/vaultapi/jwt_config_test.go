@@ -155,3 +155,24 @@ func TestConfigKnowsNoOtherVerbs(t *testing.T) {
 	d.do("DELETE", "auth/jwt/config", rootToken, nil).refused(405, "1 error occurred:\n\t* unsupported operation\n\n")
 	d.do("LIST", "auth/jwt/config", rootToken, nil).refused(405, "1 error occurred:\n\t* unsupported operation\n\n")
 }
+
+func TestConfigMayNameWhatTheCertificateOfTheKeyEndpointCarries(t *testing.T) {
+	d := newDoor(t)
+	d.enableJWT()
+	p := idptest.New(t) // its certificate is for 127.0.0.1 and example.com
+	body := func(names ...string) map[string]any {
+		return map[string]any{"oidc_discovery_url": p.Issuer(), "oidc_discovery_ca_pem": p.CAPEM(), "override_allowed_server_names": names}
+	}
+	a := d.do("POST", "auth/jwt/config", rootToken, body("other.example")).want(400)
+	if e := a.errors(); !strings.Contains(e[0], "the endpoint's certificate is not trusted") {
+		t.Errorf("errors %q", e)
+	}
+	d.do("POST", "auth/jwt/config", rootToken, body("other.example", "example.com")).want(204)
+	pair := map[string]any{"jwks_pairs": []any{map[string]any{"jwks_url": p.JWKSURL(), "jwks_ca_pem": p.CAPEM()}}, "override_allowed_server_names": "other.example"}
+	d.do("POST", "auth/jwt/config", rootToken, pair).want(400)
+	pair["override_allowed_server_names"] = "example.com"
+	d.do("POST", "auth/jwt/config", rootToken, pair).want(204)
+	if got := d.do("GET", "auth/jwt/config", rootToken, nil).want(200).data()["override_allowed_server_names"]; words(got) != "[example.com]" {
+		t.Errorf("reads back as %v", got)
+	}
+}

@@ -29,8 +29,8 @@ var jwtConfigFields = []Field{
 	{Name: "role_selection", Help: "\"claims\": a login that names no role gets the one role that admits its token."},
 	{Name: "provider_config", Type: Object, Help: "Settings of a special provider."},
 	{Name: "namespace_in_state", Type: Bool, Help: "Pass the namespace in the OIDC state parameter."},
-	{Name: "unsupported_critical_cert_extensions", Type: CommaList, Help: "Object ids of critical certificate extensions to tolerate."},
-	{Name: "override_allowed_server_names", Type: CommaList, Help: "Kept, not used."},
+	{Name: "unsupported_critical_cert_extensions", Type: CommaList, Help: "Object ids of critical extensions to tolerate in the certificates of the key endpoints."},
+	{Name: "override_allowed_server_names", Type: CommaList, Help: "Names of which the certificates of the key endpoints must carry one, in place of the endpoint's host."},
 	{Name: "skip_jwks_validation", Type: Bool, Help: "Write the configuration even if the key source does not answer now."},
 }
 
