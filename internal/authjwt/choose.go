@@ -2,6 +2,7 @@ package authjwt
 
 import (
 	"context"
+	"time"
 
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/jwt"
@@ -17,10 +18,11 @@ var (
 			WithReason(trust.ReasonRoleAmbiguous)
 )
 
-// choose finds the one role that admits the token. It never picks between two:
-// which rights a login gets must not depend on an order that nobody wrote
-// down. The signature is checked once, and only if some role could admit the
-// token.
+// choose finds the role of a login that names none: with selectByClaims the
+// one role that admits the token, with selectFirst the first of the operator's
+// list that does. It never picks between two by itself: which rights a login
+// gets must not depend on an order that nobody wrote down. The signature is
+// checked once, and only if some role could admit the token.
 func (m *Method) choose(ctx context.Context, c *compiledConfig, rq *Request) (*compiledRole, admitted, []policy.Check, error) {
 	if rq.JWT == "" {
 		return nil, admitted{}, nil, invalid("missing token")
@@ -30,49 +32,82 @@ func (m *Method) choose(ctx context.Context, c *compiledConfig, rq *Request) (*c
 		return nil, admitted{}, nil, refuse(trust.VerifyRefusal(err, c.source.static),
 			[]policy.Check{{Name: "token", Reason: fault.ReasonOf(err), Note: fault.PublicText(err)}})
 	}
-	now := m.now()
-	var checks []policy.Check
-	refused := func(name string, reason error) {
-		checks = append(checks, policy.Check{
-			Name: "role", Expected: name, Reason: fault.ReasonOf(reason), Note: fault.PublicText(reason),
-		})
-	}
-	roles, err := m.openRoles(ctx, c, rq.Mount)
+	roles, err := m.candidates(ctx, c, rq.Mount)
 	if err != nil {
 		return nil, admitted{}, nil, err
 	}
-	var v *jwt.Verified
+	s := selection{c: c, rq: rq, tok: tok, now: m.now()}
 	var found *compiledRole
 	var grant admitted
 	for _, r := range roles {
-		if err := r.rule.Precheck(tok, now); err != nil {
-			refused(r.name, err)
-			continue
-		}
-		if v == nil {
-			if v, err = c.source.verify(ctx, tok, r.rule.Algorithms()); err != nil {
-				return nil, admitted{}, nil, refuse(err,
-					append(checks, policy.Check{Name: "key", Reason: fault.ReasonOf(err), Note: fault.PublicText(err)}))
-			}
-		}
-		g, _, err := r.accept(v, now)
+		g, ok, err := s.try(ctx, r)
 		switch {
 		case err != nil:
-			refused(r.name, err)
-		case !session.Admits(r.BoundCIDRs, rq.Remote):
-			refused(r.name, fault.New(fault.Denied, "permission denied").WithReason("address"))
+			return nil, admitted{}, nil, err
+		case !ok:
+			continue
 		case found != nil:
-			checks = append(checks, policy.Check{Name: "role", OK: true, Received: found.name}, policy.Check{Name: "role", OK: true, Received: r.name})
-			return nil, admitted{}, nil, refuse(errManyRoles, checks)
-		default:
-			found, grant = r, g
+			return nil, admitted{}, nil, refuse(errManyRoles, append(s.checks, took(found.name), took(r.name)))
+		}
+		if found, grant = r, g; c.RoleSelection == selectFirst {
+			break
 		}
 	}
 	if found == nil {
-		return nil, admitted{}, nil, refuse(errNoRole, checks)
+		return nil, admitted{}, nil, refuse(errNoRole, s.checks)
 	}
 	rq.Role = found.name
-	return found, grant, append(checks, policy.Check{Name: "role", OK: true, Received: found.name}), nil
+	return found, grant, append(s.checks, took(found.name)), nil
+}
+
+func took(role string) policy.Check { return policy.Check{Name: "role", OK: true, Received: role} }
+
+// selection is one token for which a role is looked for.
+type selection struct {
+	c      *compiledConfig
+	rq     *Request
+	tok    *jwt.Token
+	now    time.Time
+	v      *jwt.Verified  // nil before some role could admit the token
+	checks []policy.Check // why roles do not
+}
+
+// try judges the token by one role. An error ends the search: the token is not
+// genuine, whatever the role.
+func (s *selection) try(ctx context.Context, r *compiledRole) (g admitted, ok bool, err error) {
+	if err := r.rule.Precheck(s.tok, s.now); err != nil {
+		s.refused(r.name, err)
+		return admitted{}, false, nil
+	}
+	if s.v == nil {
+		if s.v, err = s.c.source.verify(ctx, s.tok, r.rule.Algorithms()); err != nil {
+			return admitted{}, false, refuse(err,
+				append(s.checks, policy.Check{Name: "key", Reason: fault.ReasonOf(err), Note: fault.PublicText(err)}))
+		}
+	}
+	g, _, err = r.accept(s.v, s.now)
+	if err == nil && !session.Admits(r.BoundCIDRs, s.rq.Remote) {
+		err = fault.New(fault.Denied, "permission denied").WithReason("address")
+	}
+	if err != nil {
+		s.refused(r.name, err)
+		return admitted{}, false, nil
+	}
+	return g, true, nil
+}
+
+func (s *selection) refused(role string, reason error) {
+	s.checks = append(s.checks, policy.Check{
+		Name: "role", Expected: role, Reason: fault.ReasonOf(reason), Note: fault.PublicText(reason),
+	})
+}
+
+// candidates returns the roles to try, in their order.
+func (m *Method) candidates(ctx context.Context, c *compiledConfig, mt Mount) ([]*compiledRole, error) {
+	if c.RoleSelection == selectFirst {
+		return m.rolesNamed(ctx, c, mt, c.RoleOrder)
+	}
+	return m.openRoles(ctx, c, mt)
 }
 
 // openRoles returns the mount's JWT roles in order of their names.
@@ -84,6 +119,12 @@ func (m *Method) openRoles(ctx context.Context, c *compiledConfig, mt Mount) ([]
 	if len(names) > maxExplained {
 		return nil, invalid("this mount has more than %d roles; name the one that is meant", maxExplained)
 	}
+	return m.rolesNamed(ctx, c, mt, names)
+}
+
+// rolesNamed returns the JWT roles among names. One that is gone lets nobody
+// in, so that the next one is asked.
+func (m *Method) rolesNamed(ctx context.Context, c *compiledConfig, mt Mount, names []string) ([]*compiledRole, error) {
 	var out []*compiledRole
 	for _, n := range names {
 		r, err := m.role(ctx, mt, n, c)

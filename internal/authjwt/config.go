@@ -41,9 +41,12 @@ func (p *Pair) issuer() string {
 	return p.Issuer
 }
 
-// selectByClaims makes a login without a role take the one role that admits
-// the token.
-const selectByClaims = "claims"
+// What a login without a role gets: the one role that admits the token, or the
+// first of the operator's list that does.
+const (
+	selectByClaims = "claims"
+	selectFirst    = "first"
+)
 
 // Config says whose keys count on a mount. Exactly one key source is set.
 type Config struct {
@@ -60,7 +63,8 @@ type Config struct {
 	Algorithms       []string          `json:"jwt_supported_algs,omitzero"`
 	BoundIssuer      string            `json:"bound_issuer,omitzero"`
 	DefaultRole      string            `json:"default_role,omitzero"`
-	RoleSelection    string            `json:"role_selection,omitzero"` // "" or "claims"
+	RoleSelection    string            `json:"role_selection,omitzero"` // "", "claims" or "first"
+	RoleOrder        []string          `json:"role_order,omitzero"`     // with "first": which roles, in which order
 	ProviderConfig   map[string]string `json:"provider_config,omitzero"`
 	NamespaceInState bool              `json:"namespace_in_state,omitzero"`
 	CriticalCertExts []string          `json:"unsupported_critical_cert_extensions,omitzero"`
@@ -77,6 +81,7 @@ func configFrom(p Params, old *Config) (*Config, error) {
 		JWKSURL: p.String("jwks_url"), JWKSCAPEM: p.String("jwks_ca_pem"),
 		PublicKeys: trimPEM(p.List("jwt_validation_pubkeys")), Algorithms: p.List("jwt_supported_algs"),
 		BoundIssuer: p.String("bound_issuer"), DefaultRole: p.String("default_role"), RoleSelection: p.String("role_selection"),
+		RoleOrder:        lowered(p.List("role_order")),
 		CriticalCertExts: p.List("unsupported_critical_cert_extensions"),
 		TLSServerNames:   p.List("override_allowed_server_names"),
 		NamespaceInState: true,
@@ -95,6 +100,15 @@ func configFrom(p Params, old *Config) (*Config, error) {
 		return nil, err
 	}
 	return c, c.bounded()
+}
+
+// lowered returns names of roles as they are stored.
+func lowered(names []string) []string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = strings.ToLower(n)
+	}
+	return out
 }
 
 // trimPEM cuts the white space around keys, as they come from files.
@@ -361,10 +375,30 @@ func (c *Config) checkSources() error {
 		return invalid("CA PEMs must be provided as part of the 'jwks_pairs' when using multiple JWKS URLs")
 	case len(c.Pairs) > 0 && c.BoundIssuer != "":
 		return invalid("Bound issuer is not supported for use with 'jwks_pairs'")
-	case c.RoleSelection != "" && c.RoleSelection != selectByClaims:
+	}
+	return c.checkSelection()
+}
+
+// checkSelection checks what a login without a role gets.
+func (c *Config) checkSelection() error {
+	switch {
+	case c.RoleSelection != "" && c.RoleSelection != selectByClaims && c.RoleSelection != selectFirst:
 		return invalid("invalid 'role_selection': %s", clip(c.RoleSelection))
 	case c.RoleSelection != "" && c.DefaultRole != "":
 		return invalid("'role_selection' and 'default_role' both say what a login without a role gets; set one")
+	case c.RoleSelection != selectFirst && len(c.RoleOrder) > 0:
+		return invalid("'role_order' needs role_selection=first")
+	case c.RoleSelection == selectFirst && len(c.RoleOrder) == 0:
+		return invalid("role_selection=first needs 'role_order', the roles to try in their order")
+	case len(c.RoleOrder) > maxExplained:
+		return invalid("'role_order' has more than %d roles", maxExplained)
+	}
+	seen := map[string]bool{}
+	for _, name := range c.RoleOrder {
+		if !fitsName(name) || seen[name] {
+			return invalid("'role_order': %q is no name of a role, or stands there twice", clip(name))
+		}
+		seen[name] = true
 	}
 	return nil
 }
@@ -452,6 +486,9 @@ func (c *Config) View() map[string]any {
 	}
 	if c.RoleSelection != "" {
 		m["role_selection"] = c.RoleSelection
+	}
+	if len(c.RoleOrder) > 0 {
+		m["role_order"] = c.RoleOrder
 	}
 	return m
 }

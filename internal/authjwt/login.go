@@ -77,7 +77,7 @@ func (m *Method) Login(ctx context.Context, rq Request) (Result, error) {
 	}
 	defer c.source.release()
 	decide := m.named
-	if rq.Role == "" && c.RoleSelection == selectByClaims {
+	if rq.Role == "" && c.RoleSelection != "" {
 		decide = m.choose
 	}
 	r, grant, checks, err := decide(ctx, c, &rq)

@@ -3,6 +3,7 @@ package authjwt
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -60,6 +61,12 @@ func (m *Method) WriteConfig(ctx context.Context, mt Mount, p Params) (warnings 
 	if err != nil {
 		return nil, err
 	}
+	missing, err := m.missingRoles(ctx, mt, c.RoleOrder)
+	if err != nil {
+		src.release()
+		return nil, err
+	}
+	warnings = append(warnings, missing...)
 	text, err := json.Marshal(c, record.JSON)
 	if err == nil {
 		err = m.st.Update(ctx, func(tx storage.Tx) error { return tx.Put(configKey(mt.UUID), text, time.Time{}) })
@@ -71,6 +78,20 @@ func (m *Method) WriteConfig(ctx context.Context, mt Mount, p Params) (warnings 
 	}
 	// The keys that the check fetched serve the first logins.
 	m.state(mt.UUID).install(&compiledConfig{Config: *c, text: text, source: src})
+	return warnings, nil
+}
+
+// missingRoles warns of roles that are to be tried and do not exist.
+func (m *Method) missingRoles(ctx context.Context, mt Mount, names []string) (warnings []string, err error) {
+	for _, n := range names {
+		found, err := m.HasRole(ctx, mt, n)
+		if err != nil {
+			return nil, err
+		}
+		if !found {
+			warnings = append(warnings, fmt.Sprintf("Role %q of role_order does not exist", n))
+		}
+	}
 	return warnings, nil
 }
 

@@ -1,6 +1,7 @@
 package vaultapi
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/jotgate/jotgate/internal/idptest"
@@ -101,4 +102,55 @@ func TestClaimsMayChooseTheRole(t *testing.T) {
 	d.do("POST", "auth/jwt/config", rootToken, config).want(400)
 	config["default_role"], config["role_selection"] = "", "odd"
 	d.do("POST", "auth/jwt/config", rootToken, config).refused(400, "invalid 'role_selection': odd")
+}
+
+func TestTheOperatorsOrderMayChooseTheRole(t *testing.T) {
+	d := newDoor(t)
+	d.enableJWT()
+	key := idptest.NewKey(t, "", "ES256")
+	config := map[string]any{"jwt_validation_pubkeys": string(key.PEM(t)), "bound_issuer": "https://issuer.example"}
+	write := func(selection string, order ...string) answer {
+		config["role_selection"], config["role_order"] = selection, order
+		return d.do("POST", "auth/jwt/config", rootToken, config)
+	}
+	for text, tc := range map[string]struct {
+		selection string
+		order     []string
+	}{
+		"'role_order' needs role_selection=first":                                  {"claims", []string{"a"}},
+		"role_selection=first needs 'role_order', the roles to try in their order": {"first", nil},
+		`'role_order': "a" is no name of a role, or stands there twice`:            {"first", []string{"a", "b", "A"}},
+		`'role_order': "../config" is no name of a role, or stands there twice`:    {"first", []string{"../config"}},
+		"invalid 'role_selection': union":                                          {"union", nil},
+		"'role_order' has more than 100 roles":                                     {"first", strings.Split(strings.Repeat("a,", 101), ",")[:101]},
+	} {
+		write(tc.selection, tc.order...).refused(400, text)
+	}
+	w := write("first", "GONE", "far", "ops", "dev").want(200).json()["warnings"].([]any)
+	if words(w...) != `Role "gone" of role_order does not exist Role "far" of role_order does not exist Role "ops" of role_order does not exist Role "dev" of role_order does not exist` {
+		t.Errorf("warnings %v", w)
+	}
+	d.role("dev", nil).want(204) // admits every token of the issuer
+	d.role("ops", map[string]any{"bound_claims": map[string]any{"team": "ops"}}).want(204)
+	d.role("far", map[string]any{"token_bound_cidrs": "203.0.113.0/24"}).want(204)
+	d.role("all", nil).want(204) // not in the list
+	if got := d.do("GET", "auth/jwt/config", rootToken, nil).want(200).data(); words(got["role_selection"], got["role_order"]) != "first [gone far ops dev]" {
+		t.Errorf("config reads %v", got)
+	}
+	jwt := func(team string) string { return key.Token(t, d.claims(map[string]any{"team": team})) }
+	for team, role := range map[string]string{"ops": "ops", "x": "dev"} {
+		if auth := d.login("", jwt(team)).auth(); words(auth["metadata"]) != "map[role:"+role+"]" {
+			t.Errorf("a token of team %s got %v", team, auth["metadata"])
+		}
+	}
+	if auth := d.login("all", jwt("ops")).auth(); words(auth["metadata"]) != "map[role:all]" {
+		t.Error("a role that is named stays binding", auth)
+	}
+	forged := idptest.NewKey(t, "", "ES256").Token(t, d.claims(map[string]any{"team": "ops"}))
+	d.login("", forged).refused(400, "error validating token: error verifying token signature: no known key successfully validated the token signature")
+	d.do("DELETE", "auth/jwt/role/dev", rootToken, nil).want(204)
+	d.login("", jwt("x")).refused(400, "no role of this mount admits the token")
+	if e := d.audit.last(); len(e.Checks) != 2 || e.Checks[0].Expected != "far" || e.Checks[0].Reason != "address" || e.Checks[1].Expected != "ops" {
+		t.Errorf("the audit entry must say why no role admits it: %v", e.Checks)
+	}
 }
