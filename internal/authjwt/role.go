@@ -58,9 +58,14 @@ type Role struct {
 	TemplatePolicies bool `json:"token_policies_template_claims,omitzero"`
 
 	// Settings that the reference does not have. They read back only when set.
-	TTLFromExp     bool          `json:"token_ttl_from_exp,omitzero"`    // tokens end with the JWT, whatever renews them
-	MaxTokenAge    time.Duration `json:"max_token_age,omitzero"`         // of the JWT, from iat on
-	GroupsOptional bool          `json:"groups_claim_optional,omitzero"` // the groups claim may be missing
+	TTLFromExp       bool              `json:"token_ttl_from_exp,omitzero"`    // tokens end with the JWT, whatever renews them
+	MaxTokenAge      time.Duration     `json:"max_token_age,omitzero"`         // of the JWT, from iat on
+	MaxTokenLifetime time.Duration     `json:"max_token_lifetime,omitzero"`    // of the JWT, from iat to exp
+	GroupsOptional   bool              `json:"groups_claim_optional,omitzero"` // the groups claim may be missing
+	GroupsFilter     []string          `json:"groups_filter,omitzero"`         // the groups that count
+	GroupsFilterType string            `json:"groups_filter_type,omitzero"`    // "", "string" or "glob"
+	GroupsMap        map[string]string `json:"groups_map,omitzero"`            // of the identity provider to ours
+	MaxGroups        int               `json:"max_groups,omitzero"`            // 0 = the rule's default
 
 	// Legacy lists the old names under which values were last written; they
 	// are echoed on read.
@@ -118,11 +123,30 @@ func (r *Role) applyIdentity(p Params) {
 	if p.Has("poll_interval") {
 		r.PollInterval = int(p.Int("poll_interval"))
 	}
+	r.applyGroups(p)
 	if r.RoleType == "" {
 		r.RoleType = r.guessType()
 	}
 	if r.BoundClaimsType == "" {
 		r.BoundClaimsType = claimsText
+	}
+}
+
+// applyGroups reads our own settings of the groups claim. An empty list or map
+// takes the setting away.
+func (r *Role) applyGroups(p Params) {
+	set(p, "groups_claim_optional", &r.GroupsOptional, p.Bool)
+	set(p, "groups_filter", &r.GroupsFilter, p.List)
+	set(p, "groups_filter_type", &r.GroupsFilterType, p.String)
+	set(p, "groups_map", &r.GroupsMap, p.KV)
+	if len(r.GroupsFilter) == 0 {
+		r.GroupsFilter = nil
+	}
+	if len(r.GroupsMap) == 0 {
+		r.GroupsMap = nil
+	}
+	if p.Has("max_groups") {
+		r.MaxGroups = int(max(min(p.Int("max_groups"), 1<<30), -1)) // the rule says what is too much
 	}
 }
 
@@ -173,7 +197,7 @@ func (r *Role) applyToken(p Params) error {
 	set(p, "token_policies_template_claims", &r.TemplatePolicies, p.Bool)
 	set(p, "token_ttl_from_exp", &r.TTLFromExp, p.Bool)
 	set(p, "max_token_age", &r.MaxTokenAge, p.Duration)
-	set(p, "groups_claim_optional", &r.GroupsOptional, p.Bool)
+	set(p, "max_token_lifetime", &r.MaxTokenLifetime, p.Duration)
 	if p.Has("token_type") {
 		switch t := p.String("token_type"); t {
 		case "", "default":
@@ -223,11 +247,12 @@ func (r *Role) spec(name string, c *Config, compat Compat) (trust.Spec, error) {
 		Subject: r.BoundSubject, Algorithms: c.algorithms(),
 		Times: trust.Times{
 			ExpirationLeeway: r.ExpirationLeeway, NotBeforeLeeway: r.NotBeforeLeeway, ClockSkew: r.ClockSkewLeeway,
-			MaxAge: r.MaxTokenAge, DeriveNotBefore: compat.DerivedNotBefore,
+			MaxAge: r.MaxTokenAge, MaxLifetime: r.MaxTokenLifetime, DeriveNotBefore: compat.DerivedNotBefore,
 		},
 		BoundClaims: claims, BoundClaimsGlob: r.BoundClaimsType == claimsGlob,
 		UserClaim: r.UserClaim, UserClaimPointer: r.UserClaimPointer,
 		GroupsClaim: r.GroupsClaim, GroupsOptional: r.GroupsOptional, ClaimMappings: r.ClaimMappings,
+		GroupsFilter: r.GroupsFilter, GroupsFilterGlob: r.GroupsFilterType == claimsGlob, GroupsMap: r.GroupsMap, MaxGroups: r.MaxGroups,
 	}, nil
 }
 
@@ -263,14 +288,23 @@ func (r *Role) View() (map[string]any, error) {
 // echoOwn adds what the reference does not have, where it is set, so that what
 // clients of the reference read back is what they know.
 func (r *Role) echoOwn(m map[string]any) {
-	if r.TTLFromExp {
-		m["token_ttl_from_exp"] = true
-	}
-	if r.MaxTokenAge > 0 {
-		m["max_token_age"] = secs(r.MaxTokenAge)
-	}
-	if r.GroupsOptional {
-		m["groups_claim_optional"] = true
+	for _, own := range []struct {
+		name  string
+		set   bool
+		value any
+	}{
+		{"token_ttl_from_exp", r.TTLFromExp, true},
+		{"max_token_age", r.MaxTokenAge > 0, secs(r.MaxTokenAge)},
+		{"max_token_lifetime", r.MaxTokenLifetime > 0, secs(r.MaxTokenLifetime)},
+		{"groups_claim_optional", r.GroupsOptional, true},
+		{"groups_filter", r.GroupsFilter != nil, r.GroupsFilter},
+		{"groups_filter_type", r.GroupsFilterType != "", r.GroupsFilterType},
+		{"groups_map", r.GroupsMap != nil, r.GroupsMap},
+		{"max_groups", r.MaxGroups > 0, r.MaxGroups},
+	} {
+		if own.set {
+			m[own.name] = own.value
+		}
 	}
 }
 

@@ -21,6 +21,9 @@ func (r *Role) check(name string, p Params, m Mount, c *Config) error {
 	if r.BoundClaimsType != claimsText && r.BoundClaimsType != claimsGlob {
 		return invalid("invalid 'bound_claims_type': %s", clip(r.BoundClaimsType))
 	}
+	if t := r.GroupsFilterType; t != "" && t != claimsText && t != claimsGlob {
+		return invalid("invalid 'groups_filter_type': %s", clip(t))
+	}
 	if err := r.checkBrowser(); err != nil {
 		return err
 	}
@@ -99,7 +102,7 @@ func (r *Role) checkToken(p Params, m Mount) error {
 }
 
 func (r *Role) checkSize() error {
-	for _, l := range [][]string{r.BoundAudiences, r.Policies, r.Scopes, r.RedirectURIs, r.BoundCIDRs, r.OAuth2Metadata} {
+	for _, l := range [][]string{r.BoundAudiences, r.Policies, r.Scopes, r.RedirectURIs, r.BoundCIDRs, r.OAuth2Metadata, r.GroupsFilter} {
 		if len(l) > maxRoleValues {
 			return invalid("a list of the role has more than %d values", maxRoleValues)
 		}
@@ -114,7 +117,7 @@ func (r *Role) checkSize() error {
 			return invalid("a value of the role is longer than %d bytes", maxText)
 		}
 	}
-	if len(r.ClaimMappings) > maxRoleValues || len(r.AliasMetadata) > maxRoleValues {
+	if len(r.ClaimMappings) > maxRoleValues || len(r.AliasMetadata) > maxRoleValues || len(r.GroupsMap) > maxRoleValues {
 		return invalid("a map of the role has more than %d entries", maxRoleValues)
 	}
 	return nil

@@ -41,6 +41,7 @@ const (
 	checkExpiration = "expiration"
 	checkIssuedAt   = "issued_at"
 	checkMaxAge     = "max_age"
+	checkLifetime   = "max_lifetime"
 	checkUser       = "user_claim"
 	checkMetadata   = "claim_mappings"
 	checkGroups     = "groups_claim"

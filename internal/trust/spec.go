@@ -65,6 +65,18 @@ type Spec struct {
 	// GroupsOptional admits tokens without GroupsClaim, as members of no group.
 	// One that is there must still be usable.
 	GroupsOptional bool
+	// GroupsFilter lists the groups that count; the others are left out. With
+	// GroupsFilterGlob "*" in it stands for any run of characters. Nil: all
+	// count. GroupsFilter, GroupsMap and MaxGroups need a GroupsClaim.
+	GroupsFilter     []string
+	GroupsFilterGlob bool
+	// GroupsMap translates the groups that count; one that is not in it is left
+	// out. Nil: the names stay.
+	GroupsMap map[string]string
+	// MaxGroups refuses tokens with more groups than this, after filter and map
+	// and without repetitions. 0: 1024, which is also the maximum and what the
+	// claim itself may hold.
+	MaxGroups int
 	// ClaimMappings copies claims that are strings into metadata: claim to
 	// metadata key.
 	ClaimMappings map[string]string
@@ -99,6 +111,9 @@ type Times struct {
 	// MaxAge, when positive, is the greatest age counted from iat, which is
 	// then required.
 	MaxAge time.Duration
+	// MaxLifetime, when positive, is the greatest span from iat, which is then
+	// required, to the end of the token, given or derived.
+	MaxLifetime time.Duration
 	// RequireExpiration refuses tokens without exp. Bearer always does.
 	RequireExpiration bool
 }
@@ -138,8 +153,7 @@ type Rule struct {
 	bound    []boundClaim
 	user     jwt.Path
 	userText string
-	groups   string
-	noGroups bool // the groups claim may be missing
+	groups   groupsRule
 	mappings []mapping
 	role     *roleRule
 	top      string
@@ -151,7 +165,7 @@ type Rule struct {
 func Compile(s Spec) (*Rule, error) {
 	r := &Rule{
 		style: s.Style, name: s.Name, issuer: s.Issuer, auds: slices.Clone(s.Audiences), subject: s.Subject,
-		algs: slices.Clone(s.Algorithms), times: s.Times.effective(), groups: s.GroupsClaim, noGroups: s.GroupsOptional, top: s.NamespaceTopClaim,
+		algs: slices.Clone(s.Algorithms), times: s.Times.effective(), top: s.NamespaceTopClaim,
 	}
 	var p problems
 	p.algorithms(s.Algorithms)
@@ -159,6 +173,7 @@ func Compile(s Spec) (*Rule, error) {
 	r.compileUser(s)
 	r.bound = p.boundClaims(s.BoundClaims, s.BoundClaimsGlob)
 	r.mappings = p.claimMappings(s.ClaimMappings)
+	r.groups = p.groups(s)
 	switch s.Style {
 	case Login:
 		p.login(s)
@@ -195,7 +210,7 @@ func (p *problems) algorithms(list []jwt.Algorithm) {
 
 func (p *problems) durations(t Times) {
 	const limit = 100 * 365 * 24 * time.Hour
-	for _, d := range []time.Duration{t.ExpirationLeeway, t.NotBeforeLeeway, t.ClockSkew, t.MaxAge} {
+	for _, d := range []time.Duration{t.ExpirationLeeway, t.NotBeforeLeeway, t.ClockSkew, t.MaxAge, t.MaxLifetime} {
 		if d > limit {
 			p.add("times", "a leeway or age must be shorter than 100 years")
 			return

@@ -34,6 +34,7 @@ func (e *evaluation) validity() {
 	e.notBefore(nbf, hasNbf)
 	e.expiration(exp)
 	e.issuedAt(iat, hasIat)
+	e.lifetime(iat, hasIat, exp)
 	e.age(iat, hasIat, exp)
 }
 
@@ -75,6 +76,24 @@ func (e *evaluation) issuedAt(iat time.Time, has bool) {
 		return
 	}
 	e.pass(checkIssuedAt, "", "")
+}
+
+// lifetime refuses tokens that were made for longer than the rule admits.
+func (e *evaluation) lifetime(iat time.Time, has bool, exp time.Time) {
+	most := e.rule.times.MaxLifetime
+	switch {
+	case most <= 0:
+	case !has:
+		e.fail(checkLifetime, ReasonNoIssuedAt, "iat", "", e.text(
+			"error validating token: no issued at (iat) claim in token, so its lifetime is unknown",
+			"the token has no issue time (iat), so its lifetime is unknown"))
+	case exp.After(iat.Add(most)):
+		e.fail(checkLifetime, ReasonLongLived, stamp(iat.Add(most)), stamp(exp), e.text(
+			"error validating token: invalid expiration time (exp) claim: token lives too long",
+			"the token lives too long"))
+	default:
+		e.pass(checkLifetime, stamp(iat.Add(most)), stamp(exp))
+	}
 }
 
 // age applies the greatest age and settles when the token ends.
