@@ -124,7 +124,7 @@ func addOptional(m map[string]any, e *mount.Entry) {
 		m["listing_visibility"] = c.ListingVisibility
 	}
 	if len(c.UserLockout) > 0 {
-		m["user_lockout_config"] = c.UserLockout
+		m["user_lockout_config"] = lockoutView(c.UserLockout)
 	}
 }
 
@@ -385,7 +385,7 @@ func tuneScalars(e *mount.Entry, p tuneParams) error {
 		e.Config.ForceNoCache = b
 	}
 	if v, ok := p.raw("user_lockout_config"); ok && v != nil {
-		kv, err := toKV(v)
+		kv, err := toLockout(v)
 		if err != nil {
 			return fault.Newf(fault.Invalid, "error converting input for field %q: %s", "user_lockout_config", err)
 		}

@@ -93,12 +93,14 @@ func TestTune(t *testing.T) {
 	}
 	d.do("POST", "sys/auth/jwt/tune", rootToken, map[string]any{
 		"description": "d", "listing_visibility": "unauth", "audit_non_hmac_request_keys": "role,x", "token_type": "batch", "max_lease_ttl": 3600,
-		"allowed_response_headers": []string{"X-A"}, "passthrough_request_headers": "X-B", "user_lockout_config": map[string]any{"lockout_disable": true},
+		"allowed_response_headers": []string{"X-A"}, "passthrough_request_headers": "X-B", "user_lockout_config": map[string]any{"lockout_disable": true, "lockout_threshold": "5", "lockout_duration": "15m", "lockout_counter_reset_duration": "90"},
 	}).want(204)
 	got := d.do("GET", "sys/mounts/auth/jwt/tune", rootToken, nil).want(200).data()
 	maps.Copy(want, map[string]any{
 		"description": "d", "listing_visibility": "unauth", "audit_non_hmac_request_keys": []any{"role", "x"}, "token_type": "batch", "max_lease_ttl": json.Number("3600"),
-		"allowed_response_headers": []any{"X-A"}, "passthrough_request_headers": []any{"X-B"}, "user_lockout_config": map[string]any{"lockout_disable": "1"},
+		"allowed_response_headers": []any{"X-A"}, "passthrough_request_headers": []any{"X-B"}, "user_lockout_config": map[string]any{
+			"disable_lockout": true, "lockout_threshold": json.Number("5"), "lockout_duration": json.Number("900"), "lockout_counter_reset": json.Number("90"),
+		},
 	})
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("tune reads\n%v\nwant\n%v", got, want)
@@ -106,7 +108,8 @@ func TestTune(t *testing.T) {
 	for body, text := range map[string]string{
 		`{"default_lease_ttl":"2h"}`: "given default lease TTL greater than given max lease TTL", `{"token_type":"x"}`: "invalid value for 'token_type'",
 		`{"max_lease_ttl":"x"}`: "unable to parse max TTL: cannot parse as a duration", `{"listing_visibility":"x"}`: "invalid listing_visibility x",
-		`{"passthrough_request_headers":"Authorization"}`: "'Authorization' cannot be passed through",
+		`{"user_lockout_config":{"lockout_threshold":"-1"}}`: "error converting input for field \"user_lockout_config\": lockout_threshold: must not be negative",
+		`{"passthrough_request_headers":"Authorization"}`:    "'Authorization' cannot be passed through",
 	} {
 		d.do("POST", "sys/auth/jwt/tune", rootToken, body).refused(400, text)
 	}
