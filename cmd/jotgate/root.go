@@ -39,7 +39,7 @@ or two: -format=json and --format=json are the same.`,
 	server.SetUsageTemplate(cli.LocalUsage)
 	root.AddCommand(
 		server,
-		a.newRead(), a.newWrite(), a.newList(), a.newDelete(), a.newPatch(), a.newUnwrap(), a.newPathHelp(),
+		a.newRead(), a.newWrite(), a.newList(), a.newScan(), a.newDelete(), a.newPatch(), a.newUnwrap(), a.newPathHelp(),
 		a.newLogin(), a.newToken(), a.newPrint(),
 		a.newAuth(), a.newSecrets(), a.newPolicy(), a.newAudit(), a.newLease(),
 		a.newKV(), a.newStatus(), a.newOperator(),

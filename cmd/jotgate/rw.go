@@ -44,22 +44,32 @@ func (a *app) newRead() *cobra.Command {
 }
 
 func (a *app) newList() *cobra.Command {
+	return a.names("list", "listing", "List keys", `  jotgate list auth/jwt/role
+  jotgate list -format=json auth/token/accessors`)
+}
+
+func (a *app) newScan() *cobra.Command {
+	return a.names("scan", "scanning", "List keys in a folder and below", `  jotgate scan secret/metadata
+  jotgate scan -format=json secret/metadata/team`)
+}
+
+// names is a command that asks for keys: of one folder, or of all below it.
+func (a *app) names(verb, doing, short, example string) *cobra.Command {
 	return &cobra.Command{
-		Use:   "list [flags] PATH",
-		Short: "List keys",
-		Example: `  jotgate list auth/jwt/role
-  jotgate list -format=json auth/token/accessors`,
-		Args: cli.NArgs(1, -1, "a path"),
+		Use:     verb + " [flags] PATH",
+		Short:   short,
+		Example: example,
+		Args:    cli.NArgs(1, -1, "a path"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path := cleanPath(args[0])
 			query, err := a.query(args[1:])
 			if err != nil {
 				return err
 			}
-			query.Set("list", "true")
+			query.Set(verb, "true")
 			s, err := a.fetch(cmd, path, query)
 			if err != nil {
-				return failed(err, "Error listing %s", path)
+				return failed(err, "Error %s %s", doing, path)
 			}
 			if s == nil {
 				return a.nothingListed(path)

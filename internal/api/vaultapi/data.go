@@ -65,7 +65,7 @@ func (d *Data) fromBody(name string) bool { _, ok := d.raw[name]; return ok }
 // readData reads the parameters of a request. limit bounds the body in bytes.
 func readData(w http.ResponseWriter, r *http.Request, op string, limit int64) (*Data, error) {
 	switch op {
-	case Read, List, Delete, help:
+	case Read, List, Scan, Delete, help:
 		return queryData(r)
 	case Patch:
 		if err := checkPatchType(r); err != nil {

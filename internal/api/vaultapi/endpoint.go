@@ -18,6 +18,7 @@ import (
 const (
 	Read   = "read"
 	List   = "list"
+	Scan   = "scan" // a list of everything below, OpenBao's
 	Create = "create"
 	Update = "update"
 	Patch  = "patch"
@@ -68,7 +69,9 @@ type Backend struct {
 func NewBackend(about string, groups ...[]Row) *Backend {
 	var rows []Row
 	for _, g := range groups {
-		rows = append(rows, g...)
+		for _, r := range g {
+			rows = append(rows, withPages(r))
+		}
 	}
 	return &Backend{table: route.Must(rows...), about: about}
 }

@@ -150,6 +150,9 @@ func describeRows(prefix, tag string, rows []*Row, paths, schemas map[string]any
 		p := prefix + strings.ReplaceAll(r.Pattern, "...}", "}")
 		for _, v := range r.Verbs {
 			at := p
+			if v == Scan {
+				continue // OpenAPI has no such verb
+			}
 			if v == List {
 				// A list is a get, too: the slash keeps it apart from a read.
 				at = strings.TrimSuffix(p, "/") + "/"

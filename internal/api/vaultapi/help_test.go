@@ -1,6 +1,7 @@
 package vaultapi
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -84,7 +85,8 @@ func TestOpenAPIHoldsEveryOperation(t *testing.T) {
 	}
 	for _, m := range mountsOf {
 		for _, r := range (*m.b).table.Rows() {
-			if found[r.Action] < len(r.Verbs) {
+			verbs := slices.DeleteFunc(slices.Clone(r.Verbs), func(v string) bool { return v == Scan }) // OpenAPI has no such verb
+			if found[r.Action] < len(verbs) {
 				t.Errorf("%s%s %v: %s is described %d times", m.path, r.Pattern, r.Verbs, r.Action, found[r.Action])
 			}
 		}

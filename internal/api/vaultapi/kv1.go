@@ -26,6 +26,10 @@ var kv1Rows = []Row{
 		Handler: Action{Do: listKV1, Fields: pageFields}},
 	{Verbs: []string{List}, Pattern: "", Auth: route.Authenticated, Action: "kv-v1-list-root", Help: "List the secrets at the top.",
 		Handler: Action{Do: listKV1, Fields: pageFields}},
+	{Verbs: []string{Scan}, Pattern: "{path...}", Auth: route.Authenticated, Action: "kv-v1-scan", Help: "List the secrets in a folder and below.",
+		Handler: Action{Do: scanKV1, Fields: pageFields}},
+	{Verbs: []string{Scan}, Pattern: "", Auth: route.Authenticated, Action: "kv-v1-scan-root", Help: "List all secrets.",
+		Handler: Action{Do: scanKV1, Fields: pageFields}},
 }
 
 // bodyOf is the whole body as the value to keep.
@@ -93,6 +97,10 @@ func deleteKV1(ctx context.Context, c *Call, pass gate.Pass) (*Reply, error) {
 
 func listKV1(ctx context.Context, c *Call, pass gate.Pass) (*Reply, error) {
 	return keysReply(c.Runtime.KV.ListV1(ctx, pass, secretAt(c), page(c)))
+}
+
+func scanKV1(ctx context.Context, c *Call, pass gate.Pass) (*Reply, error) {
+	return scanReply(c.Runtime.KV.ScanV1(ctx, pass, secretAt(c), scanPage(c)))
 }
 
 // cubbyholeRows are the endpoints of each token's own drawer.

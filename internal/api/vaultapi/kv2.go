@@ -75,6 +75,10 @@ var kv2Rows = []Row{
 		Handler: Action{Do: listKV2, Fields: pageFields}},
 	{Verbs: []string{List}, Pattern: "metadata/{path...}", Auth: route.Authenticated, Action: "kv-v2-list", Help: "List the secrets in a folder.",
 		Handler: Action{Do: listKV2, Fields: pageFields}},
+	{Verbs: []string{Scan}, Pattern: "metadata", Auth: route.Authenticated, Action: "kv-v2-scan-root", Help: "List all secrets.",
+		Handler: Action{Do: scanKV2, Fields: pageFields}},
+	{Verbs: []string{Scan}, Pattern: "metadata/{path...}", Auth: route.Authenticated, Action: "kv-v2-scan", Help: "List the secrets in a folder and below.",
+		Handler: Action{Do: scanKV2, Fields: pageFields}},
 	{Verbs: []string{List}, Pattern: "detailed-metadata", Auth: route.Authenticated, Action: "kv-v2-list-detailed-root", Help: "List the secrets at the top with their metadata.",
 		Handler: Action{Do: listDetailedKV2, Fields: pageFields}},
 	{Verbs: []string{List}, Pattern: "detailed-metadata/{path...}", Auth: route.Authenticated, Action: "kv-v2-list-detailed", Help: "List the secrets in a folder with their metadata.",
@@ -93,7 +97,7 @@ var kv2Rows = []Row{
 	{Verbs: []string{Update}, Pattern: "config", Auth: route.Authenticated, Action: "kv-v2-configure", Body: SmallBody, Help: "Change the settings of the mount.",
 		Handler: Action{Do: writeConfigKV2, Fields: kvConfigFields}},
 
-	{Verbs: []string{Read, List, Update, Delete}, Pattern: "{path...}", Auth: route.Authenticated, Action: "kv-v2-wrong-path", Body: LargeBody, Help: "Paths as in version 1 are not served.",
+	{Verbs: []string{Read, List, Scan, Update, Delete}, Pattern: "{path...}", Auth: route.Authenticated, Action: "kv-v2-wrong-path", Body: LargeBody, Help: "Paths as in version 1 are not served.",
 		Handler: Action{Do: wrongPathKV2, Free: true}},
 	{Verbs: []string{List}, Pattern: "", Auth: route.Authenticated, Action: "kv-v2-wrong-root", Help: "Paths as in version 1 are not served.",
 		Handler: Action{Do: wrongPathKV2, Free: true}},
@@ -286,6 +290,27 @@ func listKV2(ctx context.Context, c *Call, pass gate.Pass) (*Reply, error) {
 	return keysReply(c.Runtime.KV.List(ctx, pass, secretAt(c), page(c)))
 }
 
+// scanPage is page, bounded: what lies below a folder has no natural end.
+func scanPage(c *Call) drawer.Page {
+	p := page(c)
+	if p.Limit == 0 || p.Limit > maxListed {
+		p.Limit = maxListed
+	}
+	return p
+}
+
+func scanReply(names []string, err error) (*Reply, error) {
+	r, err := keysReply(names, err)
+	if err == nil {
+		r.Warnings = cutWarning(len(names))
+	}
+	return r, err
+}
+
+func scanKV2(ctx context.Context, c *Call, pass gate.Pass) (*Reply, error) {
+	return scanReply(c.Runtime.KV.Scan(ctx, pass, secretAt(c), scanPage(c)))
+}
+
 func listDetailedKV2(ctx context.Context, c *Call, pass gate.Pass) (*Reply, error) {
 	list, err := c.Runtime.KV.ListDetailed(ctx, pass, secretAt(c), page(c))
 	if err != nil {
@@ -444,7 +469,7 @@ func wrongPathKV2(_ context.Context, c *Call, _ gate.Pass) (*Reply, error) {
 		r.Warn("Non-listing operations on the root of a K/V v2 mount are not supported.")
 		return r, nil
 	}
-	command := map[string]string{Create: "put", Update: "put", Read: "get", List: "list", Delete: "delete"}[c.Op]
+	command := map[string]string{Create: "put", Update: "put", Read: "get", List: "list", Scan: "list", Delete: "delete"}[c.Op]
 	r.Warn("Invalid path for a versioned K/V secrets engine. See the API docs for the appropriate API endpoints to use. "+
 		"If using the Vault CLI, use 'vault kv %s' for this operation.", command)
 	return r, nil

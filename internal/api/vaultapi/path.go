@@ -46,7 +46,7 @@ func cleanPath(r *http.Request) (string, error) {
 func settlePath(p, op string) (string, error) {
 	bare := strings.TrimSuffix(p, "/")
 	switch op {
-	case List:
+	case List, Scan:
 		return bare + "/", nil
 	case Create, Update, Patch:
 		if bare != p {

@@ -29,9 +29,14 @@ func operation(r *http.Request) (string, error) {
 		if truthy(r, "list") {
 			return List, nil
 		}
+		if truthy(r, "scan") {
+			return Scan, nil
+		}
 		return Read, nil
 	case "LIST":
 		return List, nil
+	case "SCAN":
+		return Scan, nil
 	case http.MethodPost, http.MethodPut:
 		return Update, nil
 	case http.MethodDelete:

@@ -62,6 +62,34 @@ func Names(tx storage.ReadTx, prefix []byte, p Page) ([]string, error) {
 	}
 }
 
+// Paths walks an index like Names, and returns every path below the prefix in
+// order, without folders. ErrNotFound means that there is none.
+func Paths(tx storage.ReadTx, prefix []byte, p Page) ([]string, error) {
+	after := start(prefix, p.After)
+	var out []string
+	for {
+		step := lastStep
+		if p.Limit > 0 {
+			step = min(step, p.Limit-len(out))
+		}
+		items, err := tx.Scan(prefix, after, step)
+		if err != nil {
+			return nil, err
+		}
+		for _, it := range items {
+			out = append(out, string(it.Key[len(prefix):]))
+			after = it.Key
+		}
+		switch {
+		case len(items) == step && (p.Limit <= 0 || len(out) < p.Limit):
+		case len(out) == 0:
+			return nil, ErrNotFound
+		default:
+			return out, nil
+		}
+	}
+}
+
 // start returns the key behind which a page begins.
 func start(prefix []byte, after string) []byte {
 	switch {

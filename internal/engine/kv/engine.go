@@ -29,6 +29,7 @@ const (
 const (
 	opRead   gate.Operation = "read"
 	opList   gate.Operation = "list"
+	opScan   gate.Operation = "scan"
 	opCreate gate.Operation = "create"
 	opUpdate gate.Operation = "update"
 	opPatch  gate.Operation = "patch"

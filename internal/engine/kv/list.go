@@ -26,6 +26,28 @@ func (e *Engine) List(ctx context.Context, pass gate.Pass, a Address, p Page) ([
 	return e.list(ctx, a, folder, p)
 }
 
+// Scan returns the paths of all secrets below a folder, relative to it and in
+// order. An empty or unknown folder is NotFound.
+func (e *Engine) Scan(ctx context.Context, pass gate.Pass, a Address, p Page) ([]string, error) {
+	folder, err := drawer.Folder(a.Path)
+	if err != nil {
+		return nil, err
+	}
+	if err := allow(pass, a.Mount+"metadata/"+folder, opScan); err != nil {
+		return nil, err
+	}
+	return e.scan(ctx, a, folder, p)
+}
+
+func (e *Engine) scan(ctx context.Context, a Address, folder string, p Page) ([]string, error) {
+	var out []string
+	err := e.store.View(ctx, func(tx storage.ReadTx) (err error) {
+		out, err = drawer.Paths(tx, a.key('l', folder, 0), p)
+		return err
+	})
+	return out, err
+}
+
 // Detail is one entry of a detailed list.
 type Detail struct {
 	Name     string

@@ -56,6 +56,18 @@ func (e *Engine) Remove(ctx context.Context, pass gate.Pass, a Address) error {
 	return e.remove(ctx, a)
 }
 
+// ScanV1 is Scan for a version 1 mount.
+func (e *Engine) ScanV1(ctx context.Context, pass gate.Pass, a Address, p Page) ([]string, error) {
+	folder, err := drawer.Folder(a.Path)
+	if err != nil {
+		return nil, err
+	}
+	if err := allow(pass, a.Mount+folder, opScan); err != nil {
+		return nil, err
+	}
+	return e.scan(ctx, a, folder, p)
+}
+
 // ListV1 is List for a version 1 mount.
 func (e *Engine) ListV1(ctx context.Context, pass gate.Pass, a Address, p Page) ([]string, error) {
 	folder, err := drawer.Folder(a.Path)
