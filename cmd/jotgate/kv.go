@@ -85,6 +85,12 @@ func (a *app) kvCommand(use, short, example string, minArgs, maxArgs int, run fu
 	cmd := &cobra.Command{
 		Use: use, Short: short, Example: example, Args: cli.NArgs(minArgs, maxArgs, "a path"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 { // the mount itself, for commands that need no path
+				if mount == "" {
+					return cli.NArgs(1, maxArgs, "a path, or -mount")(cmd, args)
+				}
+				args = []string{""}
+			}
 			p, err := a.kvLocate(cmd.Context(), mount, args[0])
 			if err != nil {
 				return err
