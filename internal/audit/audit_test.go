@@ -463,12 +463,12 @@ func TestStuckDeviceDoesNotHangWhatAnotherAccepts(t *testing.T) {
 	if b.Stats().Failures != 3 {
 		t.Errorf("stats: %+v", b.Stats())
 	}
-	if err := d.record(sample()); !errors.Is(err, errSlow) {
+	if err := d.record(sample(), nil); !errors.Is(err, errSlow) {
 		t.Errorf("a late device answered %v", err)
 	}
 	close(free)
 	for deadline := time.Now().Add(5 * time.Second); ; { // the device comes back by itself
-		if err := d.record(sample()); err == nil {
+		if err := d.record(sample(), nil); err == nil {
 			break
 		} else if time.Now().After(deadline) {
 			t.Fatal("the device did not recover: ", err)

@@ -57,7 +57,17 @@ func New(o Options) *Broker {
 
 // Record writes e to every device and returns nil if at least one took it. A
 // device that fails is written about in the server's log.
-func (b *Broker) Record(_ context.Context, e *Entry) error {
+func (b *Broker) Record(_ context.Context, e *Entry) error { return b.record(e, nil) }
+
+// RecordPair is Record for both entries of one request, which every device
+// gets in one write. Their Auth and Req must be the same: those of request are
+// written for both.
+func (b *Broker) RecordPair(_ context.Context, request, response *Entry) error {
+	return b.record(request, response)
+}
+
+// record writes one or two entries; second may be nil.
+func (b *Broker) record(e, second *Entry) error {
 	list := *b.devices.Load()
 	if len(list) == 0 {
 		if b.allowNone && !b.closed.Load() {
@@ -66,8 +76,11 @@ func (b *Broker) Record(_ context.Context, e *Entry) error {
 		return ErrNoDevice
 	}
 	b.entries.Add(1)
+	if second != nil {
+		b.entries.Add(1)
+	}
 	if len(list) == 1 {
-		err := list[0].record(e)
+		err := list[0].record(e, second)
 		if err == nil {
 			return nil
 		}
@@ -75,18 +88,18 @@ func (b *Broker) Record(_ context.Context, e *Entry) error {
 		b.refused.Add(1)
 		return fmt.Errorf("%w: %w", ErrRefused, err)
 	}
-	return b.recordAll(list, e)
+	return b.recordAll(list, e, second)
 }
 
 // recordAll writes to several devices at the same time, so that the slowest
 // one decides how long it takes and not the sum.
-func (b *Broker) recordAll(list []*device, e *Entry) error {
+func (b *Broker) recordAll(list []*device, e, second *Entry) error {
 	errs := make([]error, len(list))
 	var wg sync.WaitGroup
 	for i, d := range list[1:] {
-		wg.Go(func() { errs[i+1] = d.record(e) })
+		wg.Go(func() { errs[i+1] = d.record(e, second) })
 	}
-	errs[0] = list[0].record(e)
+	errs[0] = list[0].record(e, second)
 	wg.Wait()
 	taken := false
 	for i, err := range errs {

@@ -73,6 +73,22 @@ func (n *encoder) members(m map[string]any, clearKeys []string, depth int) {
 	n.end()
 }
 
+// textMembers is members for an object of texts.
+func (n *encoder) textMembers(m map[string]string, clearKeys []string) {
+	if m == nil {
+		n.b = append(n.b, "null"...)
+		return
+	}
+	n.open()
+	base := n.sorted(m)
+	for _, k := range n.keys[base:] {
+		n.name(k)
+		n.text(m[k], n.inClear(k, clearKeys))
+	}
+	n.keys = n.keys[:base]
+	n.end()
+}
+
 func (n *encoder) inClear(key string, clearKeys []string) bool {
 	return n.f.raw || (len(clearKeys) > 0 && slices.Contains(clearKeys, key))
 }
@@ -111,6 +127,8 @@ func (n *encoder) value(v any, inClear bool, clearKeys []string, depth int) {
 		n.number(string(v))
 	case map[string]any:
 		n.members(v, clearKeys, depth)
+	case map[string]string:
+		n.textMembers(v, clearKeys)
 	case []any:
 		n.elements(len(v), func(i int) { n.value(v[i], inClear, clearKeys, depth+1) })
 	case []string:

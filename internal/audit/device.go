@@ -283,9 +283,13 @@ func openAnyway(d Device) (*device, error) {
 	return v, err
 }
 
-func (v *device) record(e *Entry) error {
+// record writes one or two entries; second may be nil.
+func (v *device) record(e, second *Entry) error {
 	n := v.format.encode(e)
 	defer n.release()
+	if second != nil {
+		n.again(second)
+	}
 	return v.queue.write(n.b)
 }
 

@@ -26,6 +26,7 @@ type encoder struct {
 	f    *format
 	h    *hasher
 	keys []string // stack of sorted member names
+	same [2]int   // where caller and request of the last entry stand in b
 }
 
 var encoders = sync.Pool{New: func() any {
@@ -51,13 +52,34 @@ func (n *encoder) release() {
 	}
 }
 
+// again adds a second line, about the same caller and request as the first.
+func (n *encoder) again(e *Entry) {
+	n.b = append(n.b, n.f.prefix...)
+	n.start(e)
+	// Copied bytes: the first line may move when the second one grows it.
+	n.b = append(n.b, n.b[n.same[0]:n.same[1]]...)
+	n.rest(e)
+	n.b = append(n.b, '\n')
+}
+
 func (n *encoder) entry(e *Entry) {
+	n.start(e)
+	n.same[0] = len(n.b)
+	n.auth(&e.Auth)
+	n.request(&e.Req)
+	n.same[1] = len(n.b)
+	n.rest(e)
+}
+
+func (n *encoder) start(e *Entry) {
 	n.open()
 	n.time("time", e.Time)
 	n.str("type", string(e.Type))
 	n.str("door", e.Door)
-	n.auth(&e.Auth)
-	n.request(&e.Req)
+}
+
+func (n *encoder) rest(e *Entry) {
+	n.comma = true
 	if e.Resp != nil {
 		n.response(e)
 	}

@@ -27,7 +27,21 @@ import (
 // has accepted the entry.
 type Recorder interface {
 	Record(ctx context.Context, e *audit.Entry) error
+	// RecordPair takes the two entries of one request together. Their Auth and
+	// Req are the same.
+	RecordPair(ctx context.Context, request, response *audit.Entry) error
 }
+
+// Recording is when the audit entries of a request are written. An entry
+// always precedes each effect, and the answer is one.
+type Recording uint8
+
+// The times of recording. The zero value is right for every request.
+const (
+	RecordBefore   Recording = iota // one entry before the act, one before the answer
+	RecordTogether                  // the act changes nothing: both entries before the answer
+	RecordOnce                      // the act changes nothing: one entry, before the answer
+)
 
 // Operation is what the caller wants to do: a Vault operation such as "read",
 // or the operation id of the pvault door such as "get-iam-conf".
@@ -57,9 +71,7 @@ type Request struct {
 	HashHeaders []string // names among Headers whose values the log shows as HMACs only
 	Reason      string
 	Collection  string
-	// ReadOnly requests change nothing, so that the pvault door may record them
-	// once, before the answer. The zero value records before the act as well.
-	ReadOnly bool
+	Recording   Recording
 }
 
 // Doorman is what one door knows: who is behind a credential, and what its
@@ -92,6 +104,9 @@ func New(rec Recorder, now func() time.Time) *Gate {
 	if now == nil {
 		now = time.Now
 	}
+	if rec == nil {
+		rec = nobody{}
+	}
 	return &Gate{rec: rec, now: now}
 }
 
@@ -100,6 +115,12 @@ var ErrAudit = errors.New("gate: no audit device accepted the entry")
 
 // errNoRecorder is what a gate without a recorder answers: never a pass.
 var errNoRecorder = errors.New("gate: no audit device is configured")
+
+// nobody records nothing, so nothing happens.
+type nobody struct{}
+
+func (nobody) Record(context.Context, *audit.Entry) error                   { return errNoRecorder }
+func (nobody) RecordPair(context.Context, *audit.Entry, *audit.Entry) error { return errNoRecorder }
 
 // errCrashed is what the log says of a request whose handling panicked. The
 // door answers it.
@@ -116,18 +137,14 @@ func (g *Gate) Do(ctx context.Context, d Doorman, r *Request, act func(context.C
 	if r.ID == "" {
 		r.ID = NewID()
 	}
-	v := &visit{gate: g, req: r}
-	var start time.Time
-	if g.observe != nil {
-		start = g.now()
-	}
+	v := &visit{gate: g, req: r, start: g.now()}
 	defer func() {
 		v.over.Store(true)
 		if aerr := g.close(ctx, v, err); aerr != nil {
 			err = aerr
 		}
 		if g.observe != nil {
-			g.observed(v, start, err)
+			g.observed(v, err)
 		}
 	}()
 
@@ -145,12 +162,13 @@ func (g *Gate) Do(ctx context.Context, d Doorman, r *Request, act func(context.C
 	if !v.decision.Allowed {
 		return denied(v.decision)
 	}
-	if !r.ReadOnly {
+	if r.Recording == RecordBefore {
 		if err = g.open(ctx, v); err != nil {
 			return err
 		}
 	}
 	err = errCrashed
+	v.acted = true
 	v.result, err = act(ctx, Pass{v: v})
 	return err
 }

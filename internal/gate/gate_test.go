@@ -32,6 +32,10 @@ func (r *recorder) Record(_ context.Context, e *audit.Entry) error {
 	return nil
 }
 
+func (r *recorder) RecordPair(ctx context.Context, request, response *audit.Entry) error {
+	return errors.Join(r.Record(ctx, request), r.Record(ctx, response))
+}
+
 func (r *recorder) types() string {
 	var out []string
 	for _, e := range r.entries {
@@ -166,7 +170,7 @@ func TestWithoutAnAuditEntryNothingHappens(t *testing.T) {
 func TestAReadOnlyRequestIsRecordedOnceBeforeTheAnswer(t *testing.T) {
 	rec := &recorder{}
 	r := request()
-	r.ReadOnly = true
+	r.Recording = gate.RecordOnce
 	if err := gate.New(rec, nil).Do(t.Context(), doorman{who: alice, decision: allow}, r,
 		func(context.Context, gate.Pass) (*gate.Result, error) { return nil, nil }); err != nil {
 		t.Fatal(err)
@@ -177,6 +181,42 @@ func TestAReadOnlyRequestIsRecordedOnceBeforeTheAnswer(t *testing.T) {
 	if err := gate.New(&recorder{failAt: 1}, nil).Do(t.Context(), doorman{who: alice, decision: allow}, r,
 		func(context.Context, gate.Pass) (*gate.Result, error) { return nil, nil }); !errors.Is(err, gate.ErrAudit) {
 		t.Errorf("the answer would leave without an entry: %v", err)
+	}
+}
+
+func TestARequestThatChangesNothingIsRecordedTogetherBeforeTheAnswer(t *testing.T) {
+	for name, c := range map[string]struct {
+		fails error
+		d     doorman
+		first string // error in the request's entry
+		last  string // error in the answer's
+	}{
+		"success":     {nil, doorman{who: alice, decision: allow}, "", ""},
+		"not there":   {fault.New(fault.NotFound, "no such secret"), doorman{who: alice, decision: allow}, "", "no such secret"},
+		"not allowed": {nil, doorman{who: alice}, "permission denied", "permission denied"},
+	} {
+		clock, rec, r := now, &recorder{}, request()
+		r.Recording = gate.RecordTogether
+		_ = gate.New(rec, func() time.Time { return clock }).Do(t.Context(), c.d, r, func(context.Context, gate.Pass) (*gate.Result, error) {
+			if len(rec.entries) != 0 {
+				t.Errorf("%s: recorded before the act", name)
+			}
+			clock = clock.Add(time.Second)
+			return &gate.Result{Status: 200}, c.fails
+		})
+		if rec.types() != "request response" {
+			t.Fatalf("%s: recorded %q", name, rec.types())
+		}
+		q, a := rec.entries[0], rec.entries[1]
+		if q.Error != c.first || a.Error != c.last || (q.Diagnosis == "") != (q.Error == "") || q.Resp != nil || a.Resp == nil || !q.Time.Equal(now) || !a.Time.Equal(clock) || q.Req.ID != a.Req.ID {
+			t.Errorf("%s: %+v\n%+v", name, q, a)
+		}
+	}
+	r := request()
+	r.Recording = gate.RecordTogether
+	if err := gate.New(&recorder{failAt: 2}, nil).Do(t.Context(), doorman{who: alice, decision: allow}, r,
+		func(context.Context, gate.Pass) (*gate.Result, error) { return nil, nil }); !errors.Is(err, gate.ErrAudit) {
+		t.Errorf("the answer would leave without its entry: %v", err)
 	}
 }
 

@@ -28,8 +28,8 @@ type FromIssuer interface {
 // entry. fn must be quick and must not block. Call it before the first Do.
 func (g *Gate) Observe(fn func(Outcome)) { g.observe = fn }
 
-func (g *Gate) observed(v *visit, start time.Time, failure error) {
-	o := Outcome{Door: v.req.Door, Operation: v.req.Operation, Failure: failure, Took: g.now().Sub(start)}
+func (g *Gate) observed(v *visit, failure error) {
+	o := Outcome{Door: v.req.Door, Operation: v.req.Operation, Failure: failure, Took: g.now().Sub(v.start)}
 	var from FromIssuer
 	switch {
 	case v.req.Mount.Type == "jwt" || v.req.Mount.Type == "oidc":

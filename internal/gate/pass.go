@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/jotgate/jotgate/internal/audit"
 	"github.com/jotgate/jotgate/internal/fault"
@@ -15,11 +16,13 @@ import (
 type visit struct {
 	gate     *Gate
 	req      *Request
+	start    time.Time
 	who      *principal.Principal
 	decision policy.Decision
 	asker    Asker
 	result   *audit.ResponsePart
-	recorded bool
+	recorded bool // the request's entry is written
+	acted    bool // the gate has opened
 	over     atomic.Bool
 
 	mu         sync.Mutex

@@ -21,18 +21,21 @@ func (g *Gate) open(ctx context.Context, v *visit) error {
 func (g *Gate) close(ctx context.Context, v *visit, failure error) error {
 	// A caller that hangs up must still leave its line in the log.
 	ctx = context.WithoutCancel(ctx)
-	if !v.recorded && !v.req.ReadOnly {
-		if err := g.record(ctx, g.failed(v, audit.Request, failure)); err != nil {
-			return err
-		}
-	}
 	e := g.failed(v, audit.Response, failure)
 	e.Resp = v.result
 	if e.Resp == nil || failure != nil {
 		e.Resp = &audit.ResponsePart{}
 	}
 	e.Req.Objects, e.Req.Properties = v.objects, v.properties
-	return g.record(ctx, e)
+	if v.recorded || v.req.Recording == RecordOnce {
+		return g.record(ctx, e)
+	}
+	request := *e
+	request.Time, request.Type, request.Resp = v.start, audit.Request, nil
+	if v.acted { // what came of the act is the answer's
+		request.Error, request.Diagnosis, request.Checks = "", "", v.decision.Checks
+	}
+	return g.recorded(g.rec.RecordPair(ctx, &request, e))
 }
 
 func (g *Gate) failed(v *visit, t audit.Type, failure error) *audit.Entry {
@@ -50,10 +53,12 @@ func (g *Gate) failed(v *visit, t audit.Type, failure error) *audit.Entry {
 }
 
 func (g *Gate) record(ctx context.Context, e *audit.Entry) error {
-	if g.rec == nil {
-		return fault.Wrap(fault.Internal, errNoRecorder, "")
-	}
-	if err := g.rec.Record(ctx, e); err != nil {
+	return g.recorded(g.rec.Record(ctx, e))
+}
+
+// recorded words the failure of every device.
+func (g *Gate) recorded(err error) error {
+	if err != nil {
 		return fault.Wrap(fault.Internal, fmt.Errorf("%w: %w", ErrAudit, err), "")
 	}
 	return nil

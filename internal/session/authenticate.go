@@ -24,17 +24,21 @@ const ReasonUnknown = "expired_or_unknown"
 // (such as "missing_token", ReasonUnknown, "address", "entity") is for
 // the operator.
 func (s *Store) Authenticate(ctx context.Context, token string, remote netip.Addr) (*principal.Principal, error) {
+	p, _, err := s.Present(ctx, token, remote)
+	return p, err
+}
+
+// Present is Authenticate that returns the token too, as it is after this use.
+func (s *Store) Present(ctx context.Context, token string, remote netip.Addr) (p *principal.Principal, t Token, err error) {
 	switch {
 	case token == "":
-		return nil, denied("missing_token")
+		return nil, Token{}, denied("missing_token")
 	case len(token) > MaxTokenSize:
-		return nil, denied("malformed_token")
+		return nil, Token{}, denied("malformed_token")
 	}
-	var p *principal.Principal
 	counted := false
-	err := s.db.View(ctx, func(tx storage.ReadTx) error {
-		t, err := s.present(tx, token, remote)
-		if err != nil {
+	err = s.db.View(ctx, func(tx storage.ReadTx) error {
+		if t, err = s.present(tx, token, remote); err != nil {
 			return err
 		}
 		if counted = t.NumUses > 0; counted {
@@ -43,22 +47,21 @@ func (s *Store) Authenticate(ctx context.Context, token string, remote netip.Add
 		p, err = s.principal(tx, &t)
 		return err
 	})
+	if err == nil && counted {
+		p, t, err = s.authenticateCounted(ctx, token, remote)
+	}
 	if err != nil {
-		return nil, err
+		return nil, Token{}, err
 	}
-	if !counted {
-		return p, nil
-	}
-	return s.authenticateCounted(ctx, token, remote)
+	return p, t, nil
 }
 
 // authenticateCounted takes one use. The use is gone even if the entity turns
 // out to be disabled, as the reference has it, but not if the storage fails.
-func (s *Store) authenticateCounted(ctx context.Context, token string, remote netip.Addr) (p *principal.Principal, err error) {
+func (s *Store) authenticateCounted(ctx context.Context, token string, remote netip.Addr) (p *principal.Principal, t Token, err error) {
 	var refused error
 	err = s.db.Update(ctx, func(tx storage.Tx) error {
-		t, err := s.present(tx, token, remote)
-		if err != nil {
+		if t, err = s.present(tx, token, remote); err != nil {
 			return err
 		}
 		if err := s.takeUse(tx, &t); err != nil {
@@ -72,10 +75,7 @@ func (s *Store) authenticateCounted(ctx context.Context, token string, remote ne
 	if err == nil {
 		err = refused
 	}
-	if err != nil {
-		return nil, err
-	}
-	return p, nil
+	return p, t, err
 }
 
 func (s *Store) takeUse(tx storage.Tx, t *Token) error {

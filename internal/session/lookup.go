@@ -75,17 +75,9 @@ func (s *Store) byID(tx storage.ReadTx, id ID) (Token, error) {
 	return t, nil
 }
 
-// Self returns the stored token of a caller that was authenticated, also when
+// self returns the stored token of a caller that was authenticated, also when
 // this request was its last use. It fails with fault.Denied if the token was
 // revoked meanwhile.
-func (s *Store) Self(ctx context.Context, id ID) (t Token, err error) {
-	err = s.db.View(ctx, func(tx storage.ReadTx) error {
-		t, err = s.self(tx, id)
-		return err
-	})
-	return t, err
-}
-
 func (s *Store) self(tx storage.ReadTx, id ID) (Token, error) {
 	t, err := s.load(tx, id)
 	if errors.Is(err, errAbsent) {

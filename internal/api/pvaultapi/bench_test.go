@@ -23,6 +23,8 @@ type silent struct{}
 
 func (silent) Record(context.Context, *audit.Entry) error { return nil }
 
+func (silent) RecordPair(context.Context, *audit.Entry, *audit.Entry) error { return nil }
+
 // sink is a response writer that costs nothing.
 type sink struct{ h http.Header }
 

@@ -122,12 +122,14 @@ func (c *call) find(req *gate.Request) {
 		c.bad = fault.New(fault.Unsupported, "The operation does not support the method "+clip(c.http.Method)+".")
 	}
 	if row == nil {
-		req.Operation, req.ReadOnly = "unknown", true
+		req.Operation, req.Recording = "unknown", gate.RecordOnce
 		return
 	}
 	c.row, c.params = row, params
 	req.Operation = gate.Operation(row.Action)
-	req.ReadOnly = row.Handler.readOnly
+	if row.Handler.readOnly {
+		req.Recording = gate.RecordOnce
+	}
 	req.Collection = params.Get("collection")
 	c.query, c.bad = parseQuery(c.http.URL.RawQuery, row.Handler.query)
 	if c.bad == nil && row.Handler.data {

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -59,6 +60,10 @@ func (r *trail) Record(_ context.Context, e *audit.Entry) error {
 	}
 	r.entries = append(r.entries, *e)
 	return nil
+}
+
+func (r *trail) RecordPair(ctx context.Context, request, response *audit.Entry) error {
+	return errors.Join(r.Record(ctx, request), r.Record(ctx, response))
 }
 
 func (r *trail) last() audit.Entry {

@@ -134,6 +134,9 @@ func (d *Door) serve(c *Call) error {
 	if err == nil {
 		err = c.settle(path)
 	}
+	if c.changesNothing() {
+		c.Request.Recording = gate.RecordTogether
+	}
 	c.spoiled = err // the gate records it like any other refusal
 	ctx, cancel := context.WithTimeout(c.http.Context(), requestTime)
 	defer cancel()
@@ -218,6 +221,12 @@ func (c *Call) settle(path string) (err error) {
 		}
 	}
 	return nil
+}
+
+// changesNothing reports whether the request can have no effect but its
+// answer. Wrapping one stores it.
+func (c *Call) changesNothing() bool {
+	return (c.Op == Read || c.Op == List || c.Op == help) && c.WrapTTL == 0
 }
 
 func trimSlash(p string) string {

@@ -30,11 +30,11 @@ func (d doorman) Authenticate(ctx context.Context, r *gate.Request) (*principal.
 		return nil, errDenied
 	}
 	r.Credential = audit.Secret(c.Token)
-	p, err := c.Runtime.Sessions.Authenticate(ctx, c.Token, r.Remote.Addr().Unmap())
+	p, own, err := c.Runtime.Sessions.Present(ctx, c.Token, r.Remote.Addr().Unmap())
 	if err != nil {
 		return nil, c.spent(err)
 	}
-	c.authed, c.caller = true, p
+	c.authed, c.caller, c.own = true, p, own
 	return p, c.readData()
 }
 

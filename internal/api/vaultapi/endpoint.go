@@ -9,6 +9,7 @@ import (
 	"github.com/jotgate/jotgate/internal/gate"
 	"github.com/jotgate/jotgate/internal/mount"
 	"github.com/jotgate/jotgate/internal/principal"
+	"github.com/jotgate/jotgate/internal/session"
 )
 
 // The operations that a request can ask for. They are the verbs of rows and
@@ -97,6 +98,7 @@ type Call struct {
 	fields  map[string]any       // parsed declared parameters
 	authed  bool                 // the credential was accepted
 	caller  *principal.Principal // nil for public endpoints
+	own     session.Token        // the caller's token, as it is after this use
 	limit   int64                // of the body
 	spoiled error                // why the request cannot be understood; nil for most
 }

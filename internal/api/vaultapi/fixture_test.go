@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -59,6 +60,10 @@ func (r *recorder) Record(_ context.Context, e *audit.Entry) error {
 	}
 	r.entries = append(r.entries, e)
 	return nil
+}
+
+func (r *recorder) RecordPair(ctx context.Context, request, response *audit.Entry) error {
+	return errors.Join(r.Record(ctx, request), r.Record(ctx, response))
 }
 
 func (r *recorder) last() *audit.Entry {

@@ -23,6 +23,9 @@ import (
 type caller struct{ p *principal.Principal }
 
 func (caller) Record(context.Context, *audit.Entry) error { return nil }
+func (caller) RecordPair(context.Context, *audit.Entry, *audit.Entry) error {
+	return nil
+}
 func (c caller) Authenticate(context.Context, *gate.Request) (*principal.Principal, error) {
 	return c.p, nil
 }

@@ -81,7 +81,7 @@ func (l *lab) collection(t testing.TB, name string) {
 }
 
 func (l *lab) do(who caller, op gate.Operation, path, collection string, act func(Call) error) error {
-	return l.gate.Do(context.Background(), who, &gate.Request{Operation: op, Path: path, ReadOnly: true}, func(_ context.Context, p gate.Pass) (*gate.Result, error) {
+	return l.gate.Do(context.Background(), who, &gate.Request{Operation: op, Path: path, Recording: gate.RecordOnce}, func(_ context.Context, p gate.Pass) (*gate.Result, error) {
 		return nil, act(Call{Pass: p, Collection: collection})
 	})
 }

@@ -16,6 +16,9 @@ import (
 type open struct{}
 
 func (open) Record(context.Context, *audit.Entry) error { return nil }
+func (open) RecordPair(context.Context, *audit.Entry, *audit.Entry) error {
+	return nil
+}
 func (open) Authenticate(context.Context, *gate.Request) (*principal.Principal, error) {
 	return principal.New(principal.Attrs{Kind: principal.APIKey}), nil
 }
