@@ -7,10 +7,10 @@ import (
 	"github.com/jotgate/jotgate/internal/tokencache"
 )
 
-// Bounds on the memory of proved tokens: about 30 MiB at worst, 10 MiB with
+// Bounds on the memory of proved tokens: about 60 MiB at worst, 16 MiB with
 // tokens of the usual size.
 const (
-	maxProofs     = 4096
+	maxProofs     = 8192
 	maxProofBytes = 4 << 10         // of a token's text
 	maxProofTime  = time.Minute * 5 // pipelines that use a token again do so soon
 )

@@ -136,8 +136,8 @@ func (c *Cache[V]) Len() int {
 	return n
 }
 
-// metSize is how many tokens Met can tell apart; a power of two.
-const metSize = 4096
+// metSize is how many tokens Met can tell apart.
+const metSize = 32768
 
 // Met reports whether the token was asked about before, and notes that it was
 // now. It forgets a token once another one takes its place, so its answer is
