@@ -17,6 +17,8 @@ var (
 		sysLeaseCountRows,
 		sysCORSRows,
 		sysToolRows,
+		sysCounterRows,
+		sysStatusRows,
 		sysOperatorRows,
 		sysMetricRows,
 	)

@@ -143,6 +143,8 @@ func TestPublicRows(t *testing.T) {
 	want := map[string]bool{
 		"system internal/ui/mounts": true, "system internal/ui/mounts/{path...}": true,
 		"system wrapping/lookup": true, "system wrapping/unwrap": true, "jwt login": true, "jwt oidc/auth_url": true,
+		"system health": true, "system seal-status": true, "system leader": true, "system init": true, "system unseal": true,
+		"system internal/ui/feature-flags": true,
 	}
 	for name, b := range allBackends {
 		for _, r := range (*b).table.Rows() {

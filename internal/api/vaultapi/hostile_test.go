@@ -30,6 +30,7 @@ var mountsOf = []struct {
 
 func hostileDoor(t *testing.T) *door {
 	d := newDoor(t)
+	d.h.sealer = &fakeSealer{initialized: true}
 	withLogin(t, d, nil)
 	d.do("POST", "sys/mounts/kv1", rootToken, map[string]any{"type": "kv"}).want(204)
 	d.do("POST", "sys/mounts/kv2", rootToken, map[string]any{"type": "kv", "options": map[string]any{"version": "2"}}).want(204)
@@ -43,6 +44,8 @@ func method(op string) string {
 		return "GET"
 	case List:
 		return "LIST"
+	case Scan:
+		return "SCAN"
 	case Delete:
 		return "DELETE"
 	case Patch:

@@ -73,8 +73,11 @@ func (d *Door) serveStatus(c *Call, path string) bool {
 	var h func(*Call) error
 	get := c.http.Method == http.MethodGet || c.http.Method == http.MethodHead
 	put := c.http.Method == http.MethodPut || c.http.Method == http.MethodPost
-	if get && truthy(c.http, "help") {
-		return false
+	if get {
+		if truthy(c.http, "help") {
+			return false
+		}
+		path = trimSlash(path)
 	}
 	switch path {
 	case "sys/health":
