@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	vault "github.com/hashicorp/vault/api"
 	bao "github.com/openbao/openbao/api/v2"
 
 	"github.com/jotgate/jotgate/internal/servertest"
@@ -115,4 +116,55 @@ func TestOpenBaoClientUnwrapsAndWatches(t *testing.T) {
 			t.Fatal("the watcher does not end")
 		}
 	}
+}
+
+// TestOpenBaoClientRotatesByItsOwnNames: what Vault calls rotate and rekey.
+func TestOpenBaoClientRotatesByItsOwnNames(t *testing.T) {
+	sealed(t, func(t *testing.T, s *servertest.Server) {
+		root, keys := initialise(t, s, 3, 2)
+		sys := baoClient(t, s, root.Token()).Sys()
+		before := must[*bao.KeyStatus](t)(sys.KeyStatus())
+		ok(t, sys.RotateKeyring())
+		if after := must[*bao.KeyStatus](t)(sys.KeyStatus()); after.Term != before.Term+1 {
+			t.Errorf("keyring: %+v, then %+v", before, after)
+		}
+
+		ask := &bao.RotateInitRequest{SecretShares: 2, SecretThreshold: 2, RequireVerification: true}
+		must[*bao.RotateStatusResponse](t)(sys.RotateRootInit(ask))
+		ok(t, sys.RotateRootCancel())
+		start := must[*bao.RotateStatusResponse](t)(sys.RotateRootInit(ask))
+		if st := must[*bao.RotateStatusResponse](t)(sys.RotateRootStatus()); !st.Started || st.Nonce != start.Nonce || st.Required != 2 || st.N != 2 {
+			t.Errorf("status: %+v", st)
+		}
+		if st := must[*vault.RekeyStatusResponse](t)(root.Sys().RekeyStatus()); st.Nonce != start.Nonce {
+			t.Errorf("under its other name: %+v", st)
+		}
+		must[*bao.RotateUpdateResponse](t)(sys.RotateRootUpdate(keys[0], start.Nonce))
+		done := must[*bao.RotateUpdateResponse](t)(sys.RotateRootUpdate(keys[2], start.Nonce))
+		if !done.Complete || len(done.KeysB64) != 2 || done.VerificationNonce == "" {
+			t.Fatalf("last share: %d keys, complete %v", len(done.KeysB64), done.Complete)
+		}
+		must[*bao.RotateVerificationUpdateResponse](t)(sys.RotateRootVerificationUpdate(done.KeysB64[0], done.VerificationNonce))
+		ok(t, sys.RotateRootVerificationCancel())
+		again := must[*bao.RotateVerificationStatusResponse](t)(sys.RotateRootVerificationStatus())
+		if again.Progress != 0 || again.N != 2 || again.Nonce == done.VerificationNonce {
+			t.Errorf("verification from the start: %+v", again)
+		}
+		must[*bao.RotateVerificationUpdateResponse](t)(sys.RotateRootVerificationUpdate(done.KeysB64[0], again.Nonce))
+		if v := must[*bao.RotateVerificationUpdateResponse](t)(sys.RotateRootVerificationUpdate(done.KeysB64[1], again.Nonce)); !v.Complete {
+			t.Errorf("verified: %+v", v)
+		}
+		ok(t, sys.Seal())
+		unseal(t, root, done.KeysB64)
+		for _, share := range append(keys, done.KeysB64...) {
+			if strings.Contains(s.Audit(), share) {
+				t.Error("a share is in the audit log")
+			}
+		}
+
+		stranger := baoClient(t, s, "").Sys()
+		_, err := stranger.RotateRootInit(ask)
+		baoRefused(t, err, 403, "permission denied")
+		baoRefused(t, stranger.RotateKeyring(), 403, "permission denied")
+	})
 }

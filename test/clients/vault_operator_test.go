@@ -3,6 +3,7 @@ package clients_test
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"testing"
 
@@ -84,11 +85,18 @@ func TestVaultClientRekeysWithVerification(t *testing.T) {
 		}
 		st := must[*vault.RekeyStatusResponse](t)(sys.RekeyInit(&vault.RekeyInitRequest{SecretShares: 2, SecretThreshold: 2, RequireVerification: true}))
 		ok(t, sys.RekeyCancelWithNonce(st.Nonce))
+		must[*vault.RekeyStatusResponse](t)(sys.RekeyInit(&vault.RekeyInitRequest{SecretShares: 1, SecretThreshold: 1}))
+		ok(t, sys.RekeyCancel())
 		st = must[*vault.RekeyStatusResponse](t)(sys.RekeyInit(&vault.RekeyInitRequest{SecretShares: 2, SecretThreshold: 2, RequireVerification: true}))
+		if !st.Started || !st.VerificationRequired || st.N != 2 || st.T != 2 {
+			t.Errorf("start: %+v", st)
+		}
 		if up := must[*vault.RekeyUpdateResponse](t)(sys.RekeyUpdate(keys[0], st.Nonce)); up.Complete {
 			t.Errorf("one share is enough: %+v", up)
 		}
-		done := must[*vault.RekeyUpdateResponse](t)(sys.RekeyUpdate(keys[1], st.Nonce))
+		share, err := base64.StdEncoding.DecodeString(keys[1])
+		ok(t, err)
+		done := must[*vault.RekeyUpdateResponse](t)(sys.RekeyUpdate(hex.EncodeToString(share), st.Nonce))
 		if !done.Complete || len(done.KeysB64) != 2 || !done.VerificationRequired || done.VerificationNonce == "" {
 			t.Fatalf("rekey: %d keys, complete %v", len(done.KeysB64), done.Complete)
 		}
@@ -137,6 +145,7 @@ func TestVaultClientRotatesAndTakesASnapshot(t *testing.T) {
 	if after := must[*vault.KeyStatus](t)(sys.KeyStatus()); after.Term != before.Term+1 || after.InstallTime.Before(before.InstallTime) {
 		t.Errorf("rotate: %+v, then %+v", before, after)
 	}
+	ok(t, sys.StepDown())
 	// The client takes the whole copy and then misses the archive in which raft
 	// wraps one: ours is the sealed data file itself.
 	var copied bytes.Buffer
@@ -146,6 +155,21 @@ func TestVaultClientRotatesAndTakesASnapshot(t *testing.T) {
 	if copied.Len() == 0 || bytes.Contains(copied.Bytes(), []byte("policies")) {
 		t.Errorf("a snapshot of %d bytes in clear", copied.Len())
 	}
+}
+
+func TestVaultClientWithoutATokenStartsAndCancelsNothing(t *testing.T) {
+	sealed(t, func(t *testing.T, s *servertest.Server) {
+		initialise(t, s, 1, 1)
+		stranger := client(t, s, "").Sys()
+		_, err := stranger.RekeyInit(&vault.RekeyInitRequest{SecretShares: 1, SecretThreshold: 1})
+		refused(t, err, 403, "permission denied")
+		_, err = stranger.GenerateRootInit("", "")
+		refused(t, err, 403, "permission denied")
+		refused(t, stranger.RekeyCancel(), 403, "permission denied")
+		refused(t, stranger.GenerateRootCancel(), 403, "permission denied")
+		refused(t, stranger.Rotate(), 403, "permission denied")
+		refused(t, stranger.Seal(), 403, "permission denied")
+	})
 }
 
 func TestVaultClientConfiguresCORS(t *testing.T) {

@@ -19,6 +19,7 @@ var (
 		sysToolRows,
 		sysCounterRows,
 		sysStatusRows,
+		sysRotateRows,
 		sysOperatorRows,
 		sysMetricRows,
 	)

@@ -106,7 +106,24 @@ func TestTools(t *testing.T) {
 	if st := d.do("GET", "sys/key-status", rootToken, nil).want(200); st.data()["term"] != json.Number("1") || st.json()["term"] != json.Number("1") {
 		t.Errorf("key status %s", st.body)
 	}
-	d.do("LIST", "sys/version-history", rootToken, nil).want(200)
+	history := d.do("LIST", "sys/version-history", rootToken, nil).want(200).data()
+	for _, info := range history["key_info"].(map[string]any) {
+		if at := info.(map[string]any)["timestamp_installed"]; at != "" { // clients print it as a text
+			t.Errorf("installed at %v", at)
+		}
+	}
+}
+
+func TestOneMountIsShownAtTheTopLevelToo(t *testing.T) {
+	d := newDoor(t)
+	d.enableJWT()
+	d.do("POST", "sys/mounts/kv", rootToken, map[string]any{"type": "kv-v2"}).want(204)
+	for path, kind := range map[string]string{"sys/mounts/kv": "kv", "sys/auth/jwt": "jwt", "sys/mounts/auth/jwt": "jwt"} {
+		r := d.do("GET", path, rootToken, nil).want(200)
+		if r.json()["type"] != kind || r.data()["type"] != kind {
+			t.Errorf("%s: %s", path, r.body)
+		}
+	}
 }
 
 func TestOpenAPIDescribesEveryMount(t *testing.T) {

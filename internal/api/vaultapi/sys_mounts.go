@@ -183,7 +183,7 @@ func readMount(_ context.Context, c *Call, logical string) (*Reply, error) {
 	if !ok {
 		return nil, noMount(logical)
 	}
-	return &Reply{Data: mountView(e)}, nil
+	return &Reply{Data: mountView(e), Doubled: true}, nil
 }
 
 func readTune(_ context.Context, c *Call, logical string) (*Reply, error) {

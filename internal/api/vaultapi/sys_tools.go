@@ -142,12 +142,14 @@ func rotate(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
 	return nil, err
 }
 
+// versionHistory knows this version only, and not since when it runs here: ""
+// rather than null, which clients print as they find it.
 func versionHistory(_ context.Context, c *Call, _ gate.Pass) (*Reply, error) {
 	v := c.Door.info.wireVersion()
 	return &Reply{Data: map[string]any{
 		"keys": []string{v},
 		"key_info": map[string]any{v: map[string]any{
-			"build_date": c.Door.info.BuildDate, "previous_version": nil, "timestamp_installed": nil,
+			"build_date": c.Door.info.BuildDate, "previous_version": nil, "timestamp_installed": "",
 		}},
 	}}, nil
 }
