@@ -135,6 +135,7 @@ func (n *encoder) auth(a *Auth) {
 	n.str("subject", a.Subject)
 	n.str("role", a.Role)
 	n.str("delegate", a.Delegate)
+	n.str("delegate_issuer", a.DelegateIssuer)
 	n.list("policies", a.Policies)
 	n.list("token_policies", a.TokenPolicies)
 	n.list("identity_policies", a.IdentityPolicies)

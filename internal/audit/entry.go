@@ -57,7 +57,8 @@ type Auth struct {
 	Issuer           string
 	Subject          string
 	Role             string
-	Delegate         string
+	Delegate         string // who acts in this caller's role, as role/name
+	DelegateIssuer   string // the identity provider that vouched for the delegate
 	Policies         []string
 	TokenPolicies    []string
 	IdentityPolicies []string

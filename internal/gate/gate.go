@@ -72,6 +72,9 @@ type Request struct {
 	Reason      string
 	Collection  string
 	Recording   Recording
+	// Status tells which HTTP status the door gives a failure, for the audit
+	// entry. nil: the entry of a failure names none.
+	Status func(failure error) int
 }
 
 // Doorman is what one door knows: who is behind a credential, and what its

@@ -26,6 +26,9 @@ func (g *Gate) close(ctx context.Context, v *visit, failure error) error {
 	if e.Resp == nil || failure != nil {
 		e.Resp = &audit.ResponsePart{}
 	}
+	if failure != nil && v.req.Status != nil {
+		e.Resp.Status = v.req.Status(failure)
+	}
 	e.Req.Objects, e.Req.Properties = v.objects, v.properties
 	if v.recorded || v.req.Recording == RecordOnce {
 		return g.record(ctx, e)
@@ -90,7 +93,7 @@ func authPart(p *principal.Principal) audit.Auth {
 	a := p.Attrs()
 	return audit.Auth{
 		Kind: p.Kind().String(), Accessor: audit.Secret(a.Accessor), DisplayName: a.Name,
-		Issuer: a.Issuer, Subject: a.Subject, Role: a.Role, Delegate: a.Delegate,
+		Issuer: a.Issuer, Subject: a.Subject, Role: a.Role, Delegate: a.Delegate, DelegateIssuer: a.DelegateIssuer,
 		Policies: p.Policies(), TokenPolicies: a.TokenPolicies, IdentityPolicies: a.IdentityPolicies,
 		Metadata: a.Metadata, EntityID: a.EntityID, TokenType: p.Kind().String(),
 		RemainingUses: a.NumUses, TokenTTL: a.TTL, TokenIssueTime: a.IssuedAt,

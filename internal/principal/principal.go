@@ -75,6 +75,9 @@ type Attrs struct {
 	Narrowing []Narrowing
 	Expires   time.Time // zero = does not expire
 	Delegate  string    // who presented the credential on behalf of this caller
+	// DelegateIssuer is the identity provider that vouched for the delegate, ""
+	// for an API key.
+	DelegateIssuer string
 }
 
 // Principal is an authenticated caller. It is immutable.

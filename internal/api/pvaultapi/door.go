@@ -85,7 +85,7 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 
 	c := &call{door: d, w: w, http: r}
-	req := gate.Request{ID: gate.NewID(), Door: "pvault", Method: r.Method, Path: r.URL.Path}
+	req := gate.Request{ID: gate.NewID(), Door: "pvault", Method: r.Method, Path: r.URL.Path, Status: statusOf}
 	h["X-Pvault-Request-Id"] = []string{req.ID}
 	req.Remote, _ = netip.ParseAddrPort(r.RemoteAddr)
 	c.find(&req)
@@ -212,6 +212,9 @@ func (o reply) write(h http.Header, w http.ResponseWriter) {
 	w.WriteHeader(http.StatusOK)
 	_, _ = w.Write(o.body) // a caller that hung up gets nothing; there is no one to tell
 }
+
+// statusOf is the status with which fail answers.
+func statusOf(err error) int { return lookup(err).status }
 
 // fail sends the reply for err and logs what only the operator may know.
 func (d *Door) fail(c *call, req *gate.Request, err error) {

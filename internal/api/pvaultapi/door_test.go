@@ -184,6 +184,10 @@ func TestDelegation(t *testing.T) {
 	if a := w.trail.last().Auth; a.Role != "user" || a.Subject != "alice" || a.Delegate != "backend/user-backend" {
 		t.Errorf("audit: %+v", a)
 	}
+	w.must(w.jwt("carol", "backend"), "GET", path, "", "X-Pvault-Delegation", user)
+	if a := w.trail.last().Auth; a.Delegate != "backend/carol" || a.DelegateIssuer == "" || a.DelegateIssuer != a.Issuer {
+		t.Errorf("the audit entry does not name the delegate's identity provider: %+v", a)
+	}
 	w.refused(403, "PV1007", "key-backend", "GET", path, "")
 	for name, tc := range map[string][]string{
 		"a role that trusts others cannot be used alone": {user},

@@ -91,7 +91,7 @@ func (c *call) delegate(ctx context.Context, caller *principal.Principal) (*prin
 		return nil, errNoCredential.WithReason("delegation_not_allowed")
 	}
 	a := user.Attrs()
-	a.Delegate = caller.Role() + "/" + caller.Name()
+	a.Delegate, a.DelegateIssuer = caller.Role()+"/"+caller.Name(), caller.Attrs().Issuer
 	a.Narrowing = slices.Concat(a.Narrowing, caller.Narrowing()) // what restricts either credential restricts both together
 	if end := caller.Attrs().Expires; !end.IsZero() && (a.Expires.IsZero() || end.Before(a.Expires)) {
 		a.Expires = end

@@ -295,5 +295,11 @@ func (w *world) refused(status int, code, cred, method, path, body string, heade
 	if a.status != status || a.code() != code {
 		w.t.Fatalf("%s %s: got %d %s, want %d %s", method, path, a.status, a.body, status, code)
 	}
+	if w.trail.broken || len(w.trail.entries) == 0 { // a world with an audit log of its own
+		return a
+	}
+	if e := w.trail.last(); e.Resp == nil || e.Resp.Status != status {
+		w.t.Errorf("%s %s: the audit entry of a %d says %+v", method, path, status, e.Resp)
+	}
 	return a
 }

@@ -175,7 +175,7 @@ func (d *Door) serve(c *Call) error {
 // begin notes what is known of a request before it is understood.
 func (c *Call) begin() {
 	c.Request = &gate.Request{
-		ID: gate.NewID(), Door: "vault", Method: c.http.Method, Remote: remote(c.http),
+		ID: gate.NewID(), Door: "vault", Method: c.http.Method, Remote: remote(c.http), Status: failureStatus,
 		Path: strings.TrimPrefix(c.http.URL.Path[:min(len(c.http.URL.Path), maxLoggedPath)], "/v1/"),
 	}
 	if a := c.Runtime.Audit; a != nil {
@@ -304,6 +304,9 @@ func (c *Call) encode(ctx context.Context, r *Reply) ([]byte, error) {
 	*r = Reply{wrap: &wr, Warnings: nil}
 	return r.envelope("")
 }
+
+// failureStatus is the status with which fail answers.
+func failureStatus(err error) int { return statusOf[fault.Of(classify(err))] }
 
 // fail answers with an error. What the caller may not know goes to the log.
 func (d *Door) fail(c *Call, err error) {

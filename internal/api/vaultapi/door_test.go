@@ -311,3 +311,24 @@ func (f *fakeSealer) Unseal(_ context.Context, share []byte) error {
 func (f *fakeSealer) ResetUnseal(context.Context) error { f.did = append(f.did, "reset"); return nil }
 
 func (f *fakeSealer) Seal(context.Context) error { f.did = append(f.did, "seal"); return nil }
+
+// The audit entry of a refusal names the status that the caller got.
+func TestAuditNamesTheStatusOfFailures(t *testing.T) {
+	d := newDoor(t)
+	for _, c := range []struct {
+		method, path, token string
+		status              int
+	}{
+		{"GET", "sys/mounts", "", 403},
+		{"GET", "sys/mounts", d.token("default"), 403},
+		{"GET", "sys/policies/acl/none", rootToken, 404},
+		{"PUT", "sys/policies/acl/x", rootToken, 400},
+		{"DELETE", "sys/mounts", rootToken, 405},
+		{"GET", "sys/policies/acl/default", rootToken, 200},
+	} {
+		d.do(c.method, c.path, c.token, nil).want(c.status)
+		if e := d.audit.last(); e.Resp == nil || e.Resp.Status != c.status {
+			t.Errorf("%s %s: %d is recorded as %+v", c.method, c.path, c.status, e.Resp)
+		}
+	}
+}
