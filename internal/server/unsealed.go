@@ -143,13 +143,7 @@ func (s *Server) buildVault(ctx context.Context, u *unsealed, g *gate.Gate, keys
 		MountAlive: func(accessor string) bool { _, ok := rt.Mounts.Table().ByAccessor(accessor); return ok },
 		OnRevoke:   func(tx storage.Tx, id session.ID) error { return cubbyhole.Drop(tx, id.String()) },
 	})
-	u.closers = append(u.closers, rt.Sessions.KeepTidy(tidyEvery, func(done session.Tidied, err error) {
-		if err != nil {
-			s.log.Error("leftovers of tokens could not be removed", "error", err)
-			return
-		}
-		s.log.Debug("leftovers of tokens removed", "tokens", done.Tokens, "ghosts", done.Ghosts)
-	}))
+	u.closers = append(u.closers, every(tidyEvery, func(ctx context.Context) { s.tidy(ctx, rt.Sessions) }))
 	rt.JWT = authjwt.New(authjwt.Options{
 		Storage: s.barrier, Client: keys, Sessions: rt.Sessions, Identities: rt.Identity, Now: s.now, Log: s.log,
 	})
@@ -186,20 +180,40 @@ const sweepEvery = time.Hour
 
 // sweep calls remove now and then until the returned function is called.
 func (s *Server) sweep(what string, remove func(context.Context) error) (stop func()) {
+	return every(sweepEvery, func(ctx context.Context) {
+		if err := remove(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("what is out of reach stays stored for now", "of", what, "error", err)
+		}
+	})
+}
+
+// tidy removes leftovers of tokens, unless somebody asked for that just now.
+func (s *Server) tidy(ctx context.Context, sessions *session.Store) {
+	done, ran, err := sessions.TryTidy(ctx)
+	switch {
+	case !ran || ctx.Err() != nil:
+	case err != nil:
+		s.log.Error("leftovers of tokens could not be removed", "error", err)
+	default:
+		s.log.Debug("leftovers of tokens removed", "tokens", done.Tokens, "ghosts", done.Ghosts)
+	}
+}
+
+// every calls do with this pause until stop is called, which cancels a call
+// that is under way and waits for it.
+func every(pause time.Duration, do func(context.Context)) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		t := time.NewTicker(sweepEvery)
+		t := time.NewTicker(pause)
 		defer t.Stop()
 		for {
 			select {
 			case <-ctx.Done():
 				return
 			case <-t.C:
-			}
-			if err := remove(ctx); err != nil && ctx.Err() == nil {
-				s.log.Warn("what is out of reach stays stored for now", "of", what, "error", err)
+				do(ctx)
 			}
 		}
 	}()

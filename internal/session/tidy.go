@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/jotgate/jotgate/internal/storage"
 )
@@ -55,35 +54,14 @@ func (s *Store) Tidy(ctx context.Context) (Tidied, error) {
 	return done, nil
 }
 
-// KeepTidy runs Tidy now and then until stop is called, which waits for a run
-// that is under way to end. done takes the outcome of each run; every is the
-// pause between two.
-func (s *Store) KeepTidy(every time.Duration, done func(Tidied, error)) (stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	over := make(chan struct{})
-	go func() {
-		defer close(over)
-		t := time.NewTicker(every)
-		defer t.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-t.C:
-			}
-			if s.tidying.CompareAndSwap(false, true) {
-				n, err := s.Tidy(ctx)
-				s.tidying.Store(false)
-				if ctx.Err() == nil {
-					done(n, err)
-				}
-			}
-		}
-	}()
-	return func() {
-		cancel()
-		<-over
+// TryTidy is Tidy unless one is running already, which ok tells.
+func (s *Store) TryTidy(ctx context.Context) (done Tidied, ok bool, err error) {
+	if !s.tidying.CompareAndSwap(false, true) {
+		return Tidied{}, false, nil
 	}
+	defer s.tidying.Store(false)
+	done, err = s.Tidy(ctx)
+	return done, true, err
 }
 
 // TidyLater runs Tidy in the background and hands its outcome to done. It

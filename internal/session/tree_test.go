@@ -311,3 +311,17 @@ func TestSoakNeverLeavesAUsableTokenBehind(t *testing.T) {
 		}
 	})
 }
+
+func TestOneTidyAtATime(t *testing.T) {
+	w := newWorld(t)
+	w.tidying.Store(true)
+	if _, ok, err := w.TryTidy(t.Context()); ok || err != nil {
+		t.Errorf("a second run: %v, %v", ok, err)
+	}
+	w.tidying.Store(false)
+	for range 2 {
+		if _, ok, err := w.TryTidy(t.Context()); !ok || err != nil {
+			t.Errorf("%v, %v", ok, err)
+		}
+	}
+}
