@@ -82,7 +82,7 @@ func (m *Method) Login(ctx context.Context, rq Request) (Result, error) {
 	}
 	r, grant, checks, err := decide(ctx, c, &rq)
 	if err != nil {
-		m.explain(rq, err)
+		m.explain("login refused", rq, err)
 		return Result{}, err
 	}
 	res, err := m.commit(ctx, rq, r, grant)
@@ -103,13 +103,13 @@ func (m *Method) named(ctx context.Context, c *compiledConfig, rq *Request) (*co
 	return r, grant, checks, err
 }
 
-// explain tells the operator's log why a login was refused.
-func (m *Method) explain(rq Request, err error) {
+// explain tells the operator's log why a login or renewal was refused.
+func (m *Method) explain(what string, rq Request, err error) {
 	var r *Refusal
 	if !errors.As(err, &r) {
 		return
 	}
-	m.log.Info("login refused", "request_id", rq.ID, "mount", rq.Mount.Path, "role", clip(rq.Role),
+	m.log.Info(what, "request_id", rq.ID, "mount", rq.Mount.Path, "role", clip(rq.Role),
 		"reason", fault.ReasonOf(err), "error", fault.PublicText(err), "checks", r.checks)
 }
 

@@ -26,6 +26,14 @@ type EntityRef struct {
 	ID       string
 	Policies []string // of the entity and its groups, sorted
 	Created  bool     // the entity was made by this login
+
+	merged []string // entities that were merged into it
+}
+
+// Is reports whether an id leads to the entity: its own, or that of one that
+// was merged into it.
+func (r EntityRef) Is(id string) bool {
+	return id != "" && (r.ID == id || slices.Contains(r.merged, id))
 }
 
 // Resolve returns the entity behind a login, in the login's own transaction.
@@ -63,7 +71,7 @@ func (s *Store) Resolve(tx storage.Tx, l Login) (EntityRef, error) {
 			return EntityRef{}, fmt.Errorf("identity: %w", err)
 		}
 	}
-	return EntityRef{ID: e.ID, Policies: s.policies(e), Created: created}, nil
+	return EntityRef{ID: e.ID, Policies: s.policies(e), Created: created, merged: e.MergedIDs}, nil
 }
 
 // known returns the entity and alias of a login, or errAbsent.

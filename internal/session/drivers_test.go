@@ -193,3 +193,51 @@ func TestFirstLoginsOnManyNodesMakeOneEntity(t *testing.T) {
 		}
 	})
 }
+
+// TestAProofMovesTheEndAndTakesPolicies: and it never moves the end back, gives
+// a policy, or stays when it is refused.
+func TestAProofMovesTheEndAndTakesPolicies(t *testing.T) {
+	onBothDrivers(t, func(t *testing.T, open func() *node) {
+		n := open()
+		o := login()
+		o.Policies, o.NotAfter = []string{"a", "b"}, n.clock.Now().Add(10*time.Minute)
+		is := n.issue(o)
+		renew := func(p Proof, err error) (Renewed, error) {
+			p.Limits = o.Limits
+			return n.RenewProven(t.Context(), is.Token.ID, 0, func(tx storage.Tx, _ Token) (Proof, error) {
+				if perr := tx.Put([]byte("test/proof"), []byte{1}, time.Time{}); perr != nil {
+					t.Error(perr)
+				}
+				return p, err
+			})
+		}
+		now := n.clock.Now()
+		for _, tc := range []struct {
+			name  string
+			proof Proof
+			ttl   time.Duration
+			want  string
+		}{
+			{"nothing proven", Proof{Policies: []string{"a"}, NotAfter: now.Add(time.Hour)}, 10 * time.Minute, "[a b default]"},
+			{"an earlier end", Proof{Proven: true, Policies: []string{"a", "b", "c", "default"}, NotAfter: now.Add(time.Minute)}, 10 * time.Minute, "[a b default]"},
+			{"a later end", Proof{Proven: true, Policies: []string{"b", "c", "default"}, NotAfter: now.Add(20 * time.Minute)}, 20 * time.Minute, "[b default]"},
+			{"past what the role gives", Proof{Proven: true, Policies: []string{"a", "b"}, NotAfter: now.Add(1000 * time.Hour)}, time.Hour, "[b]"},
+		} {
+			if r, err := renew(tc.proof, nil); err != nil || r.TTL != tc.ttl || fmt.Sprint(r.Token.Policies) != tc.want {
+				t.Errorf("%s: %v, policies %v, %v", tc.name, r.TTL, r.Token.Policies, err)
+			}
+		}
+		if err := n.db.Update(t.Context(), func(tx storage.Tx) error { return tx.Delete([]byte("test/proof")) }); err != nil {
+			t.Fatal(err)
+		}
+		_, err := renew(Proof{Proven: true, NotAfter: now.Add(time.Hour)}, fault.New(fault.Invalid, "no"))
+		refused(t, err, fault.Invalid, "no")
+		err = n.db.View(t.Context(), func(tx storage.ReadTx) error {
+			_, err := tx.Get([]byte("test/proof"))
+			return err
+		})
+		if tok, lerr := n.Lookup(t.Context(), is.ClientToken); !errors.Is(err, storage.ErrNotFound) || lerr != nil || fmt.Sprint(tok.Policies) != "[b]" {
+			t.Errorf("a refused renewal left something: %v, %v, %v", err, lerr, tok.Policies)
+		}
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/jotgate/jotgate/internal/authjwt"
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/gate"
 	"github.com/jotgate/jotgate/internal/mount"
@@ -103,6 +104,27 @@ func lifeOf(c *Call) session.LimitsOf {
 // or "" if the caller did not show it.
 func renew(ctx context.Context, c *Call, id session.ID, text string) (*Reply, error) {
 	r, err := c.Runtime.Sessions.Renew(ctx, id, max(c.Duration("increment"), 0), lifeOf(c))
+	return renewed(ctx, c, r, text, err)
+}
+
+// renewWithJWT is renew for the holder of a token who shows a new JWT.
+func renewWithJWT(ctx context.Context, c *Call, t session.Token, text string) (*Reply, error) {
+	e, ok := c.Runtime.Mounts.Table().ByAccessor(t.MountAccessor)
+	switch {
+	case t.Type == session.Batch:
+		return nil, fault.New(fault.Invalid, "batch tokens cannot be renewed")
+	case !ok || (e.Type != mount.TypeJWT && e.Type != mount.TypeOIDC):
+		return nil, fault.New(fault.Invalid, "the token was not issued for a JWT: renew it without 'jwt'")
+	}
+	r, err := c.Runtime.JWT.Renew(ctx, authjwt.Renewal{
+		Mount: jwtMount(e), Token: t, JWT: c.String("jwt"), Increment: max(c.Duration("increment"), 0),
+		Remote: c.Request.Remote.Addr().Unmap(), ID: c.Request.ID,
+	})
+	return renewed(ctx, c, r, text, err)
+}
+
+// renewed is the answer to a renewal that ended with err.
+func renewed(ctx context.Context, c *Call, r session.Renewed, text string, err error) (*Reply, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -127,11 +149,21 @@ func tokenRenew(ctx context.Context, c *Call, pass gate.Pass) (*Reply, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.String("jwt") != "" {
+		return renewWithJWT(ctx, c, t, text)
+	}
 	return renew(ctx, c, t.ID, text)
 }
 
 func tokenRenewSelf(ctx context.Context, c *Call, pass gate.Pass) (*Reply, error) {
-	return renew(ctx, c, ownID(pass), c.Token)
+	if c.String("jwt") == "" {
+		return renew(ctx, c, ownID(pass), c.Token)
+	}
+	t, err := self(ctx, c, pass)
+	if err != nil {
+		return nil, err
+	}
+	return renewWithJWT(ctx, c, t, c.Token)
 }
 
 func tokenRenewAccessor(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {

@@ -5,6 +5,7 @@ import "github.com/jotgate/jotgate/internal/api/route"
 var (
 	tokenField     = Field{Name: "token", Help: "The client token that is meant."}
 	accessorField  = Field{Name: "accessor", Help: "Accessor of the client token that is meant."}
+	newJWTField    = Field{Name: "jwt", Help: "A new JWT of the user to whom the token was issued, which the role judges as at a login; a token that ends with its JWT then lives as long as this one."}
 	incrementField = Field{Name: "increment", Type: SignedSecs, Default: 0, Help: "Life that is wished for, in seconds from now."}
 )
 
@@ -62,9 +63,9 @@ var tokenRows = []Row{
 	{Verbs: []string{Update}, Pattern: "lookup-accessor", Auth: route.Authenticated, Action: "token-look-up-accessor", Body: SmallBody, Help: "Tell what is known of a token by its accessor.",
 		Handler: Action{Do: tokenLookupAccessor, Fields: []Field{accessorField}}},
 	{Verbs: []string{Update}, Pattern: "renew", Auth: route.Authenticated, Action: "token-renew", Body: SmallBody, Help: "Renew a token.",
-		Handler: Action{Do: tokenRenew, Fields: []Field{tokenField, incrementField}}},
+		Handler: Action{Do: tokenRenew, Fields: []Field{tokenField, incrementField, newJWTField}}},
 	{Verbs: []string{Update}, Pattern: "renew-self", Auth: route.Authenticated, Action: "token-renew-self", Body: SmallBody, Help: "Renew the caller's token.",
-		Handler: Action{Do: tokenRenewSelf, Fields: []Field{tokenField, incrementField}}},
+		Handler: Action{Do: tokenRenewSelf, Fields: []Field{tokenField, incrementField, newJWTField}}},
 	{Verbs: []string{Update}, Pattern: "renew-accessor", Auth: route.Authenticated, Action: "token-renew-accessor", Body: SmallBody, Help: "Renew a token by its accessor.",
 		Handler: Action{Do: tokenRenewAccessor, Fields: []Field{accessorField, incrementField}}},
 	{Verbs: []string{Update}, Pattern: "revoke", Auth: route.Authenticated, Action: "token-revoke", Body: SmallBody, Help: "Revoke a token and its children.",
