@@ -24,6 +24,7 @@ var allowed = map[string][]string{
 
 	"jwt":          {"fault"},
 	"jwks":         {"fault", "jwt"},
+	"jwks/kept":    {"jwks", "storage", "storage/record"},
 	"policy":       {},
 	"policy/acl":   {"fault", "policy"},
 	"policy/votes": {"fault", "policy"},

@@ -30,6 +30,8 @@ type Options struct {
 	// Fetched is called after each fetch with nil or why it failed; nil means
 	// nobody counts.
 	Fetched func(error)
+	// Memory keeps key sets over restarts; nil means that nothing does.
+	Memory Memory
 	// Jitter returns a number in [0,1) that spreads background fetches; nil
 	// means a random one.
 	Jitter func() float64
@@ -87,7 +89,7 @@ func (c *Client) URL(cfg URLConfig) (Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newRemote(c.o, "jwks", cfg.URL, &urlLocator{f: f, url: cfg.URL}), nil
+	return newRemote(c.o, "jwks", cfg.URL, sourceName("jwks", cfg.URL, cfg.CAPEM, cfg.TLS), &urlLocator{f: f, url: cfg.URL}), nil
 }
 
 // DiscoveryConfig names an issuer that publishes a discovery document.
@@ -112,7 +114,7 @@ func (c *Client) Discovery(cfg DiscoveryConfig) (Source, error) {
 		return nil, err
 	}
 	l := &discoveryLocator{f: f, issuer: cfg.Issuer, check: c.checkURL, now: c.o.Now}
-	return newRemote(c.o, "discovery", cfg.Issuer, l), nil
+	return newRemote(c.o, "discovery", cfg.Issuer, sourceName("discovery", cfg.Issuer, cfg.CAPEM, cfg.TLS), l), nil
 }
 
 // checkURL refuses what would never be fetched, so that the operator learns of

@@ -7,9 +7,10 @@
 // Requests are answered from memory. A fetched set is fresh for five minutes,
 // or for a shorter max-age that the endpoint sends; it is renewed in the
 // background a little before that, serves for up to an hour when the endpoint
-// fails, and is forgotten then. An endpoint that hangs never delays a token
-// whose key is known. A token whose kid is not in the set may wait for one
-// bounded fetch, which all such tokens share, at most once in ten seconds.
+// fails, also over a restart if there is a Memory, and is forgotten then. An
+// endpoint that hangs never delays a token whose key is known. A token whose kid
+// is not in the set may wait for one bounded fetch, which all such tokens share,
+// at most once in ten seconds.
 //
 // What it refuses: any scheme but https (plain http only to this machine, and
 // only when that is allowed), redirects, link-local and metadata addresses and

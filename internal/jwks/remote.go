@@ -30,6 +30,7 @@ const (
 type remote struct {
 	o         Options
 	kind, url string
+	name      string // under which Options.Memory keeps the set
 	loc       locator
 
 	snap atomic.Pointer[snapshot]
@@ -50,6 +51,7 @@ type remote struct {
 	nextTry  time.Time // after a failure
 	lastErr  error
 	unknown  map[string]time.Time
+	kept     *snapshot // what Options.Memory has
 }
 
 // flight is one fetch; done is closed when it has ended.
@@ -64,22 +66,24 @@ type snapshot struct {
 	skipped     []Skipped
 	etag        string
 	sum         [32]byte
+	doc         []byte // as published; nil when nobody keeps it
+	restored    bool   // from Options.Memory
 	fetched     time.Time
 	refreshAt   time.Time
 	freshUntil  time.Time
 	usableUntil time.Time
 }
 
-func newRemote(o Options, kind, url string, loc locator) *remote {
-	r := &remote{o: o, kind: kind, url: url, loc: loc, wake: make(chan struct{}, 1), unknown: map[string]time.Time{}}
+func newRemote(o Options, kind, url, name string, loc locator) *remote {
+	r := &remote{o: o, kind: kind, url: url, name: name, loc: loc, wake: make(chan struct{}, 1), unknown: map[string]time.Time{}}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	return r
 }
 
 func (r *remote) Keys(ctx context.Context, kid string, hasKID bool) ([]*jwt.Key, error) {
 	now := r.o.Now()
-	s := r.snap.Load()
-	if s == nil || !now.Before(s.usableUntil) {
+	s := r.usable(now)
+	if s == nil {
 		return r.firstKeys(ctx, kid, hasKID, now)
 	}
 	if !now.Before(s.refreshAt) || now.Before(s.fetched) {
@@ -108,26 +112,43 @@ func (r *remote) Keys(ctx context.Context, kid string, hasKID bool) ([]*jwt.Key,
 	return nil, jwt.ErrUnknownKey
 }
 
+// usable returns the set in memory unless it is too old.
+func (r *remote) usable(now time.Time) *snapshot {
+	if s := r.snap.Load(); s != nil && now.Before(s.usableUntil) {
+		return s
+	}
+	return nil
+}
+
 // firstKeys answers when nothing usable is in memory.
 func (r *remote) firstKeys(ctx context.Context, kid string, hasKID bool, now time.Time) ([]*jwt.Key, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	f := r.refresh(now)
-	if f == nil {
-		return nil, ErrUnavailable
+	if f := r.first(now); f != nil {
+		if err := f.wait(ctx); err != nil {
+			return nil, err
+		}
 	}
-	if err := f.wait(ctx); err != nil {
-		return nil, err
-	}
-	s := r.snap.Load()
-	if f.err != nil || s == nil {
+	s := r.usable(r.o.Now())
+	if s == nil {
 		return nil, ErrUnavailable
 	}
 	if found := s.set.find(kid, hasKID); len(found) > 0 {
 		return found, nil
 	}
 	return nil, jwt.ErrUnknownKey
+}
+
+// first joins or starts the fetch that brings the first set. It is nil when the
+// last one failed a moment ago, and when one has brought a set meanwhile.
+func (r *remote) first(now time.Time) *flight {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.flight == nil && (r.usable(now) != nil || now.Before(r.nextTry)) {
+		return nil
+	}
+	return r.start(now)
 }
 
 func (f *flight) wait(ctx context.Context) error {
@@ -213,7 +234,13 @@ func (r *remote) fetch(f *flight) {
 	if err == nil {
 		next, err = r.digest(d, old)
 	}
+	if err != nil && r.usable(r.o.Now()) == nil {
+		next = r.recall()
+	}
 	r.settle(f, old, next, err)
+	if err == nil {
+		r.keep(next)
+	}
 }
 
 // digest turns an answer into the next snapshot.
@@ -221,12 +248,16 @@ func (r *remote) digest(d document, old *snapshot) (*snapshot, error) {
 	next := &snapshot{}
 	if d.notModified && old != nil {
 		*next = *old
+		next.restored = false
 	} else {
 		keys, skipped, err := ParseSet(d.body)
 		if err != nil {
 			return nil, err
 		}
 		next.set, next.skipped, next.etag, next.sum = newKeySet(keys), skipped, d.etag, sha256.Sum256(d.body)
+		if r.o.Memory != nil {
+			next.doc = d.body
+		}
 	}
 	fresh := freshFor
 	if d.maxAge >= 0 {
@@ -239,17 +270,20 @@ func (r *remote) digest(d document, old *snapshot) (*snapshot, error) {
 	return next, nil
 }
 
-// settle records how a fetch ended and lets its waiters go.
+// settle records how a fetch ended and lets its waiters go. next is the set to
+// use from now on, which a failed fetch can have too; nil leaves the old one.
 func (r *remote) settle(f *flight, old, next *snapshot, err error) {
 	r.mu.Lock()
 	f.err, r.lastErr = err, err
-	changed := err == nil && (old == nil || old.sum != next.sum || !r.o.Now().Before(old.usableUntil))
+	changed := next != nil && (old == nil || old.sum != next.sum || !r.o.Now().Before(old.usableUntil))
 	if err != nil {
 		backoff := min(longestBackoff, firstBackoff<<min(r.failures, 6))
 		r.nextTry = r.o.Now().Add(backoff * time.Duration(75+50*r.o.Jitter()) / 100)
 		r.failures++
 	} else {
 		r.failures, r.nextTry = 0, time.Time{}
+	}
+	if next != nil {
 		r.snap.Store(next)
 	}
 	if changed {
@@ -274,6 +308,9 @@ func (r *remote) report(next *snapshot, changed bool, err error) {
 	switch {
 	case err != nil && r.ctx.Err() == nil:
 		log.Warn("fetching the keys of an issuer failed", slog.String("error", err.Error()))
+		if next != nil {
+			log.Warn("the keys that were fetched before the restart serve meanwhile", slog.Time("fetched", next.fetched), slog.Time("until", next.usableUntil))
+		}
 	case changed:
 		log.Info("the keys of an issuer have changed", slog.Int("keys", len(next.set.all)), slog.Int("skipped", len(next.skipped)))
 	}
@@ -300,11 +337,15 @@ func (r *remote) pause() time.Duration {
 	now := r.o.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	due := r.nextTry
-	if s := r.snap.Load(); s != nil && s.refreshAt.After(due) {
-		due = s.refreshAt
+	return max(r.due().Sub(now), time.Second)
+}
+
+// due is when the background fetches next. The mutex is held.
+func (r *remote) due() time.Time {
+	if s := r.snap.Load(); s != nil && s.refreshAt.After(r.nextTry) {
+		return s.refreshAt
 	}
-	return max(due.Sub(now), time.Second)
+	return r.nextTry
 }
 
 // Generation is even while the set is usable and one more once it was
@@ -324,10 +365,16 @@ func (r *remote) Status() Status {
 		st.LastError = r.lastErr.Error()
 	}
 	if s := r.snap.Load(); s != nil {
-		st.LastSuccess, st.FreshUntil, st.UsableUntil = s.fetched, s.freshUntil, s.usableUntil
+		st.LastSuccess, st.FreshUntil, st.UsableUntil, st.Restored = s.fetched, s.freshUntil, s.usableUntil, s.restored
 		if r.o.Now().Before(s.usableUntil) {
-			st.Keys, st.Skipped = len(s.set.all), s.skipped
+			st.Keys, st.Skipped, st.Held = len(s.set.all), s.skipped, s.set.describe()
 		}
+	}
+	if r.kept != nil {
+		st.Kept = r.kept.fetched
+	}
+	if r.looping && !r.closed {
+		st.NextFetch = r.due()
 	}
 	return st
 }

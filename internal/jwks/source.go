@@ -35,9 +35,10 @@ type Source interface {
 
 // Status is the state of a Source. It holds nothing that an endpoint answered.
 type Status struct {
-	Kind        string    `json:"kind"`          // "static", "jwks" or "discovery"
-	URL         string    `json:"url,omitempty"` // configured URL
-	Keys        int       `json:"keys"`          // usable keys in memory
+	Kind        string    `json:"kind"`           // "static", "jwks" or "discovery"
+	URL         string    `json:"url,omitempty"`  // configured URL
+	Keys        int       `json:"keys"`           // usable keys in memory
+	Held        []KeyInfo `json:"held,omitempty"` // the usable keys
 	Skipped     []Skipped `json:"skipped,omitempty"`
 	Generation  uint64    `json:"generation"`
 	Fetches     uint64    `json:"fetches"`  // attempts since the start
@@ -46,7 +47,18 @@ type Status struct {
 	LastSuccess time.Time `json:"last_success,omitzero"`
 	FreshUntil  time.Time `json:"fresh_until,omitzero"`
 	UsableUntil time.Time `json:"usable_until,omitzero"` // after that the keys are forgotten unless a fetch succeeds
+	NextFetch   time.Time `json:"next_fetch,omitzero"`   // of the background, which begins with the first use
+	Restored    bool      `json:"restored,omitempty"`    // the keys are those that were kept over a restart
+	Kept        time.Time `json:"kept,omitzero"`         // when the set was fetched that a restart would find
 	LastError   string    `json:"last_error,omitempty"`  // step and status of the last failure, empty after a success
+}
+
+// KeyInfo describes one public key.
+type KeyInfo struct {
+	KeyID      string          `json:"key_id,omitempty"`
+	Type       jwt.KeyType     `json:"type"`
+	Algorithms []jwt.Algorithm `json:"algorithms"`           // that it may verify
+	Thumbprint string          `json:"thumbprint,omitempty"` // RFC 7638, SHA-256; none for a symmetric key
 }
 
 // Static returns a source of keys that stand in the configuration. A key
@@ -63,15 +75,27 @@ func (s *static) Keys(_ context.Context, kid string, hasKID bool) ([]*jwt.Key, e
 }
 
 func (s *static) Generation() uint64          { return 1 }
-func (s *static) Status() Status              { return Status{Kind: "static", Keys: len(s.set.all), Generation: 1} }
 func (s *static) Probe(context.Context) error { return nil }
 func (s *static) Close()                      {}
+
+func (s *static) Status() Status {
+	return Status{Kind: "static", Keys: len(s.set.all), Held: s.set.describe(), Generation: 1}
+}
 
 // keySet finds keys by kid without allocating. It is immutable.
 type keySet struct {
 	all     []*jwt.Key
 	without []*jwt.Key // keys that have no kid
 	byID    map[string][]*jwt.Key
+}
+
+// describe lists the keys for operators.
+func (s keySet) describe() []KeyInfo {
+	out := make([]KeyInfo, len(s.all))
+	for i, k := range s.all {
+		out[i] = KeyInfo{KeyID: k.ID(), Type: k.Type(), Algorithms: k.Algorithms(), Thumbprint: k.Thumbprint()}
+	}
+	return out
 }
 
 func newKeySet(keys []*jwt.Key) keySet {

@@ -25,6 +25,7 @@ import (
 	"github.com/jotgate/jotgate/internal/iam"
 	"github.com/jotgate/jotgate/internal/identity"
 	"github.com/jotgate/jotgate/internal/jwks"
+	"github.com/jotgate/jotgate/internal/jwks/kept"
 	"github.com/jotgate/jotgate/internal/mount"
 	"github.com/jotgate/jotgate/internal/policystore"
 	"github.com/jotgate/jotgate/internal/quota"
@@ -68,7 +69,10 @@ func (s *Server) build(ctx context.Context) (_ *unsealed, err error) {
 	}
 	g := gate.New(u.audit, s.now)
 	g.Observe(s.metrics.Observe)
-	keys := jwks.NewClient(jwks.Options{Now: s.now, AllowLoopbackHTTP: s.cfg.Keys.AllowLoopbackHTTP, Logger: s.log, Fetched: s.metrics.KeysFetched})
+	keys := jwks.NewClient(jwks.Options{
+		Now: s.now, AllowLoopbackHTTP: s.cfg.Keys.AllowLoopbackHTTP, Logger: s.log, Fetched: s.metrics.KeysFetched,
+		Memory: kept.New(s.barrier, s.barrier.Keyring()),
+	})
 	id, err := s.clusterID(ctx)
 	if err != nil {
 		return nil, err

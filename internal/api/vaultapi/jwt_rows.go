@@ -114,6 +114,8 @@ var jwtRows = []Row{
 		Handler: Action{Do: jwtReadConfig}},
 	{Verbs: []string{Update}, Pattern: "config", Auth: route.Authenticated, Action: "jwt-configure", Body: 1 << 20, Help: "Say whose keys count.",
 		Handler: Action{Do: jwtWriteConfig, Fields: jwtConfigFields}},
+	{Verbs: []string{Read}, Pattern: "keys", Auth: route.Authenticated, Action: "jwt-read-keys", Help: "Tell which keys count now, and how their sources are doing.",
+		Handler: Action{Do: jwtKeys}},
 	{Verbs: []string{List}, Pattern: "role", Auth: route.Authenticated, Action: "jwt-list-roles", Help: "List the roles.",
 		Handler: Action{Do: jwtListRoles, Fields: jwtListFields}},
 	{Verbs: []string{Read}, Pattern: "role/{name}", Auth: route.Authenticated, Action: "jwt-read-role", Help: "Read a role.",

@@ -159,11 +159,7 @@ func tokenRenewSelf(ctx context.Context, c *Call, pass gate.Pass) (*Reply, error
 	if c.String("jwt") == "" {
 		return renew(ctx, c, ownID(pass), c.Token)
 	}
-	t, err := self(ctx, c, pass)
-	if err != nil {
-		return nil, err
-	}
-	return renewWithJWT(ctx, c, t, c.Token)
+	return renewWithJWT(ctx, c, c.own, c.Token)
 }
 
 func tokenRenewAccessor(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
