@@ -5,7 +5,8 @@ go 1.26.4
 require (
 	github.com/hashicorp/vault-client-go v0.4.3
 	github.com/hashicorp/vault/api v1.23.0
-	github.com/jotgate/jotgate v0.0.0
+	github.com/jotgate/jotgate v0.1.0
+	github.com/jotgate/jotgate/client/jwtauth v0.1.0
 	github.com/openbao/openbao/api/v2 v2.7.1
 )
 
@@ -52,4 +53,7 @@ require (
 	google.golang.org/protobuf v1.36.12 // indirect
 )
 
-replace github.com/jotgate/jotgate => ../..
+replace (
+	github.com/jotgate/jotgate => ../..
+	github.com/jotgate/jotgate/client/jwtauth => ../../client/jwtauth
+)
