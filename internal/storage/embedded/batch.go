@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"syscall"
 
@@ -144,6 +145,11 @@ func (s *Store) commitIfLast() {
 	b := s.batch
 	if b == nil {
 		return
+	}
+	if s.waiting.Load() == 0 {
+		// Who is ready to run may be about to join: a sync that is shared by one
+		// caller more is worth one turn of the scheduler.
+		runtime.Gosched()
 	}
 	if s.waiting.Load() > 0 && b.err == nil && b.callers < maxBatchCallers && b.bytes < maxBatchBytes {
 		return
