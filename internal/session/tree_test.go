@@ -8,7 +8,6 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/jotgate/jotgate/internal/fault"
-	"github.com/jotgate/jotgate/internal/principal"
 	"github.com/jotgate/jotgate/internal/storage"
 )
 
@@ -277,39 +276,6 @@ func TestChainOfParentsIsBounded(t *testing.T) {
 	if _, err := w.tryChild(at, nil); !fault.Is(err, fault.Invalid) {
 		t.Fatal(err)
 	}
-}
-
-// A soak of logins, children, renewals and revocations while the clock jumps:
-// whoever gets in must have a record that is in time and a living parent.
-func TestSoakNeverLeavesAUsableTokenBehind(t *testing.T) {
-	w := newWorld(t)
-	rapid.Check(t, func(rt *rapid.T) {
-		is := w.issue(login())
-		ch := w.child(is, func(o *CreateOptions) {
-			o.TTL = time.Duration(rapid.IntRange(1, 9000).Draw(rt, "child ttl")) * time.Second
-		})
-		w.clock.Add(time.Duration(rapid.IntRange(0, 7200).Draw(rt, "pass")) * time.Second)
-		if rapid.Bool().Draw(rt, "revoke") {
-			if err := w.Revoke(t.Context(), is.ClientToken); err != nil {
-				rt.Fatal(err)
-			}
-			if w.works(is) || w.works(ch) {
-				rt.Fatal("usable after revocation")
-			}
-		}
-		for _, tok := range []Issued{is, ch} {
-			p, err := w.Authenticate(t.Context(), tok.ClientToken, here)
-			if err != nil {
-				continue
-			}
-			if p.Kind() != principal.ServiceToken || !w.clock.Now().Before(p.Attrs().Expires) {
-				rt.Fatalf("usable after its time: %+v", p.Attrs())
-			}
-			if tok.Token.ID == ch.Token.ID && !w.works(is) {
-				rt.Fatal("usable without its parent")
-			}
-		}
-	})
 }
 
 func TestOneTidyAtATime(t *testing.T) {
