@@ -94,6 +94,9 @@ func (b *Broker) record(e, second *Entry) error {
 // recordAll writes to several devices at the same time, so that the slowest
 // one decides how long it takes and not the sum.
 func (b *Broker) recordAll(list []*device, e, second *Entry) error {
+	alone := *e
+	alone.Repeat = nil // it is for one device at a time
+	e = &alone
 	errs := make([]error, len(list))
 	var wg sync.WaitGroup
 	for i, d := range list[1:] {

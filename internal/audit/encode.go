@@ -65,10 +65,22 @@ func (n *encoder) again(e *Entry) {
 func (n *encoder) entry(e *Entry) {
 	n.start(e)
 	n.same[0] = len(n.b)
-	n.auth(&e.Auth)
-	n.request(&e.Req)
+	switch r := e.Repeat; {
+	case r == nil:
+		n.caller(e)
+	case r.by == n.f:
+		n.b = append(n.b, r.text...)
+	default:
+		n.caller(e)
+		r.by, r.text = n.f, append(r.text[:0], n.b[n.same[0]:]...)
+	}
 	n.same[1] = len(n.b)
 	n.rest(e)
+}
+
+func (n *encoder) caller(e *Entry) {
+	n.auth(&e.Auth)
+	n.request(&e.Req)
 }
 
 func (n *encoder) start(e *Entry) {

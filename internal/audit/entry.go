@@ -46,6 +46,24 @@ type Entry struct {
 	Error     string        // the whole cause of a failure; secrets never stand in errors
 	Diagnosis string        // id that joins the caller's reply with this entry
 	Checks    []policy.Check
+	// Repeat, if both entries of a request share one, lets the second repeat
+	// what the first said of caller and request. Auth and Req must be the same.
+	Repeat *Repeat
+}
+
+// Repeat keeps how a device put caller and request of an entry into words. The
+// zero value is ready; Reset makes it ready again.
+type Repeat struct {
+	by   *format
+	text []byte
+}
+
+// Reset forgets what was kept.
+func (r *Repeat) Reset() {
+	r.by, r.text = nil, r.text[:0]
+	if cap(r.text) > maxKept {
+		r.text = nil
+	}
 }
 
 // Auth says who asked and why they were let in or not.

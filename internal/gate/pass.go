@@ -23,6 +23,7 @@ type visit struct {
 	result   *audit.ResponsePart
 	recorded bool // the request's entry is written
 	acted    bool // the gate has opened
+	repeat   *audit.Repeat
 	over     atomic.Bool
 
 	mu         sync.Mutex

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/jotgate/jotgate/internal/audit"
 	"github.com/jotgate/jotgate/internal/fault"
@@ -12,6 +13,7 @@ import (
 
 // open records the request before the act.
 func (g *Gate) open(ctx context.Context, v *visit) error {
+	v.repeat = repeats.Get().(*audit.Repeat)
 	e := g.entry(v, audit.Request)
 	v.recorded = true
 	return g.record(ctx, e)
@@ -30,6 +32,9 @@ func (g *Gate) close(ctx context.Context, v *visit, failure error) error {
 		e.Resp.Status = v.req.Status(failure)
 	}
 	e.Req.Objects, e.Req.Properties = v.objects, v.properties
+	if v.recorded {
+		defer v.repeatNoMore()
+	}
 	if v.recorded || v.req.Recording == RecordOnce {
 		return g.record(ctx, e)
 	}
@@ -39,6 +44,15 @@ func (g *Gate) close(ctx context.Context, v *visit, failure error) error {
 		request.Error, request.Diagnosis, request.Checks = "", "", v.decision.Checks
 	}
 	return g.recorded(g.rec.RecordPair(ctx, &request, e))
+}
+
+// repeats are kept for the next requests.
+var repeats = sync.Pool{New: func() any { return new(audit.Repeat) }}
+
+func (v *visit) repeatNoMore() {
+	v.repeat.Reset()
+	repeats.Put(v.repeat)
+	v.repeat = nil
 }
 
 func (g *Gate) failed(v *visit, t audit.Type, failure error) *audit.Entry {
@@ -79,6 +93,7 @@ func (g *Gate) entry(v *visit, t audit.Type) *audit.Entry {
 			Reason: r.Reason, Collection: r.Collection,
 		},
 		Checks: v.decision.Checks,
+		Repeat: v.repeat,
 	}
 	if r.Remote.IsValid() {
 		e.Req.RemoteAddr, e.Req.RemotePort = r.Remote.Addr().Unmap().String(), int(r.Remote.Port())
