@@ -2,7 +2,6 @@ package vaultapi
 
 import (
 	"context"
-	"strings"
 
 	"github.com/jotgate/jotgate/internal/api/route"
 	"github.com/jotgate/jotgate/internal/fault"
@@ -22,7 +21,7 @@ var sysLeaseCountRows = []Row{
 			{Name: "type", Help: "Must be \"lease-count\" or empty."},
 			{Name: "path", Help: "Where it holds: empty for everywhere, a mount or a path."},
 			{Name: "max_leases", Type: Int, Help: "How many leases may live below the path."},
-			{Name: "inheritable", Type: Bool, Help: "Accepted; there is one namespace."},
+			inheritableField,
 			{Name: "role", Help: "Must be empty."},
 		}}},
 	{Verbs: []string{Delete}, Pattern: "quotas/lease-count/{name}", Auth: route.Authenticated, Action: "lease-count-quotas-delete", Help: "Delete a rule about leases.",
@@ -51,7 +50,7 @@ func readLeaseCount(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
 		return nil, err
 	}
 	return &Reply{Data: map[string]any{
-		"name": r.Name, "type": "lease-count", "path": r.Path, "role": "", "max_leases": r.Max, "counter": n, "inheritable": false,
+		"name": r.Name, "type": "lease-count", "path": r.Path, "role": "", "max_leases": r.Max, "counter": n, "inheritable": r.Path == "",
 	}}, nil
 }
 
@@ -66,9 +65,9 @@ func writeLeaseCount(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) 
 	if t := c.String("type"); t != "" && t != "lease-count" {
 		return nil, fault.New(fault.Invalid, "'type' must be \"lease-count\"")
 	}
-	path := strings.TrimPrefix(c.String("path"), "/")
-	if e, ok := c.Runtime.Mounts.Table().Get(path); ok && path != "" {
-		path = e.Logical()
+	path, err := c.quotaPath()
+	if err != nil {
+		return nil, err
 	}
 	return nil, q.PutLease(ctx, quota.LeaseRule{Name: c.Param("name"), Path: path, Max: int(c.Int("max_leases"))})
 }

@@ -52,6 +52,31 @@ func TestRatesAreBoundedBeforeAnythingIsRead(t *testing.T) {
 	d.do("GET", "sys/quotas/config", rootToken, nil).want(200)
 }
 
+func TestOnlyRulesThatHoldEverywhereAreInheritable(t *testing.T) {
+	d := newDoor(t)
+	for _, kind := range []string{"rate-limit", "lease-count"} {
+		path := "sys/quotas/" + kind + "/all"
+		body := func(more ...any) map[string]any {
+			m := map[string]any{"rate": 100, "max_leases": 100}
+			for i := 0; i < len(more); i += 2 {
+				m[more[i].(string)] = more[i+1]
+			}
+			return m
+		}
+		d.do("POST", path, rootToken, body("inheritable", false)).refused(400, "all global quotas must be inheritable")
+		d.do("POST", path, rootToken, body("path", "sys/", "inheritable", true)).refused(400, "only namespace quotas can be configured as inheritable")
+		d.do("GET", path, rootToken, nil).want(404)
+		for where, want := range map[string]bool{"": true, "sys/": false} {
+			for _, b := range []map[string]any{body("path", where), body("path", where, "inheritable", want)} {
+				d.do("POST", path, rootToken, b).want(204)
+				if got := d.do("GET", path, rootToken, nil).want(200).data()["inheritable"]; got != want {
+					t.Errorf("%s at %q reads inheritable %v", kind, where, got)
+				}
+			}
+		}
+	}
+}
+
 func TestBrowsersMayCallFromNamedOriginsOnly(t *testing.T) {
 	d := newDoor(t)
 	const origin = "https://app.example"

@@ -13,6 +13,9 @@ import (
 	"github.com/jotgate/jotgate/internal/quota"
 )
 
+// inheritableField is settled by the path, as there is one namespace.
+var inheritableField = Field{Name: "inheritable", Type: Bool, Help: "Must be true, or left out, for a rule that holds everywhere, and false for others."}
+
 var rateLimitFields = []Field{
 	{Name: "name", Help: "Name of the rule."},
 	{Name: "type", Help: "Must be \"rate-limit\" or empty."},
@@ -20,7 +23,7 @@ var rateLimitFields = []Field{
 	{Name: "rate", Type: Any, Help: "Requests per interval and client address."},
 	{Name: "interval", Type: Seconds, Default: 1, Help: "Length of the interval."},
 	{Name: "block_interval", Type: Seconds, Help: "How long an address that went over is refused altogether."},
-	{Name: "inheritable", Type: Bool, Help: "Accepted; there is one namespace."},
+	inheritableField,
 	{Name: "role", Help: "Must be empty: telling roles apart would mean reading the body first."},
 	{Name: "group_by", Help: "Must be \"ip\" or empty."},
 }
@@ -104,9 +107,26 @@ func readQuota(_ context.Context, c *Call, _ gate.Pass) (*Reply, error) {
 		return nil, errNotFound
 	}
 	return &Reply{Data: map[string]any{
-		"name": r.Name, "type": "rate-limit", "path": r.Path, "role": "", "rate": r.Rate, "inheritable": false,
+		"name": r.Name, "type": "rate-limit", "path": r.Path, "role": "", "rate": r.Rate, "inheritable": r.Path == "",
 		"interval": r.Interval, "block_interval": r.Block, "group_by": "ip",
 	}}, nil
+}
+
+// quotaPath returns where a rule is to hold. That rules which hold everywhere
+// are inheritable, and only they, is what clients read back.
+func (c *Call) quotaPath() (string, error) {
+	path := strings.TrimPrefix(c.String("path"), "/")
+	switch {
+	case !c.Has("inheritable"):
+	case path == "" && !c.Bool("inheritable"):
+		return "", fault.New(fault.Invalid, "all global quotas must be inheritable")
+	case path != "" && c.Bool("inheritable"):
+		return "", fault.New(fault.Invalid, "only namespace quotas can be configured as inheritable")
+	}
+	if e, ok := c.Runtime.Mounts.Table().Get(path); ok && path != "" {
+		path = e.Logical() // "auth/jwt" is the mount
+	}
+	return path, nil
 }
 
 func writeQuota(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
@@ -122,13 +142,13 @@ func writeQuota(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
 	case c.String("group_by") != "" && c.String("group_by") != "ip":
 		return nil, fault.New(fault.Invalid, "'group_by' must be \"ip\"")
 	}
+	path, err := c.quotaPath()
+	if err != nil {
+		return nil, err
+	}
 	rate, err := toFloat(c.Any("rate"))
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "'rate' is invalid: it must be a number greater than 0")
-	}
-	path := strings.TrimPrefix(c.String("path"), "/")
-	if e, ok := c.Runtime.Mounts.Table().Get(path); ok && path != "" {
-		path = e.Logical() // "auth/jwt" is the mount
 	}
 	return nil, q.Put(ctx, quota.Rule{
 		Name: c.Param("name"), Path: path, Rate: rate,
