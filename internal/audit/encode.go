@@ -249,6 +249,27 @@ func (n *encoder) response(e *Entry) {
 	if r.Wrap != nil {
 		n.wrap(r.Wrap)
 	}
+	if r.Login != nil {
+		n.login(r.Login)
+	}
+	n.end()
+}
+
+func (n *encoder) login(l *Login) {
+	n.object("login")
+	n.str("role", l.Role)
+	n.bool("verified", l.Verified)
+	n.texts("claims", l.Claims)
+	if len(l.Hashed) > 0 {
+		n.object("claims_hmac")
+		base := n.sorted(l.Hashed)
+		for _, k := range n.keys[base:] {
+			n.name(k)
+			n.hash(l.Hashed[k])
+		}
+		n.keys = n.keys[:base]
+		n.end()
+	}
 	n.end()
 }
 

@@ -122,6 +122,17 @@ type ResponsePart struct {
 	LeaseID   string
 	Auth      *NewToken // a token that was issued
 	Wrap      *WrapInfo
+	Login     *Login // what a login went by
+}
+
+// Login is what a login, or a renewal with a new credential, went by.
+type Login struct {
+	Role string // that judged it
+	// Verified says that the credential is genuine. Otherwise its claims are
+	// what somebody sent.
+	Verified bool
+	Claims   map[string]string // that the operator wants to see, in clear
+	Hashed   map[string]string // the same, HMAC'd
 }
 
 // NewToken is a client token that the answer hands out.

@@ -34,6 +34,9 @@ type Result struct {
 	Issuer           string
 	// Checks is everything that was looked at, for the audit log.
 	Checks []policy.Check
+	// Seen is what the audit log shows of the JWT, also of one that was
+	// refused; nil when no role came to judge it.
+	Seen *Seen
 }
 
 // Refusal is a login that was refused. It carries every check that was made,
@@ -83,10 +86,10 @@ func (m *Method) Login(ctx context.Context, rq Request) (Result, error) {
 	r, grant, checks, err := decide(ctx, c, &rq)
 	if err != nil {
 		m.explain("login refused", rq, err)
-		return Result{}, err
+		return Result{Seen: r.seeRefused(rq.JWT, err)}, err
 	}
 	res, err := m.commit(ctx, rq, r, grant)
-	res.Checks = checks
+	res.Checks, res.Seen = checks, grant.seen
 	return res, err
 }
 
@@ -97,7 +100,7 @@ func (m *Method) named(ctx context.Context, c *compiledConfig, rq *Request) (*co
 		return nil, admitted{}, nil, err
 	}
 	if len(r.BoundCIDRs) > 0 && !session.Admits(r.BoundCIDRs, rq.Remote) {
-		return nil, admitted{}, nil, fault.New(fault.Denied, "permission denied").WithReason("address")
+		return r, admitted{}, nil, fault.New(fault.Denied, "permission denied").WithReason("address")
 	}
 	grant, checks, err := m.admit(ctx, c, r, rq.JWT)
 	return r, grant, checks, err

@@ -159,7 +159,7 @@ func (m *Method) WriteRole(ctx context.Context, mt Mount, name string, p Params,
 		if err := r.check(name, p, mt, c); err != nil {
 			return err
 		}
-		warnings = r.warnings(mt, known)
+		warnings = r.warnings(mt, c, known)
 		return put(tx, roleKey(mt.UUID, name), r)
 	})
 	m.state(mt.UUID).dropRole(name) // after a failure, too: perhaps only the answer was lost

@@ -22,6 +22,13 @@ type Renewal struct {
 	ID        string // of the request, for the operator's log
 }
 
+// Renewed is a renewal that worked.
+type Renewed struct {
+	session.Renewed
+	// Seen is what the audit log shows of the JWT, as in Result.
+	Seen *Seen
+}
+
 // errOtherUser refuses a JWT that is genuine and admitted, but somebody else's.
 var errOtherUser = fault.New(fault.Invalid, "the JWT names another user than the token that it is to renew").WithReason("other_user")
 
@@ -38,13 +45,13 @@ var errOtherUser = fault.New(fault.Invalid, "the JWT names another user than the
 // Refusals are Invalid with the texts of a login, or "past the max TTL, cannot
 // renew"; a caller from a wrong address, or whose entity is disabled, is
 // Denied.
-func (m *Method) Renew(ctx context.Context, rq Renewal) (session.Renewed, error) {
+func (m *Method) Renew(ctx context.Context, rq Renewal) (Renewed, error) {
 	c, err := m.compiled(ctx, rq.Mount.UUID)
 	switch {
 	case err != nil:
-		return session.Renewed{}, err
+		return Renewed{}, err
 	case c == nil:
-		return session.Renewed{}, invalid("could not load configuration")
+		return Renewed{}, invalid("could not load configuration")
 	}
 	defer c.source.release()
 	login := Request{Mount: rq.Mount, Role: rq.Token.Role, JWT: rq.JWT, Remote: rq.Remote, ID: rq.ID}
@@ -54,7 +61,7 @@ func (m *Method) Renew(ctx context.Context, rq Renewal) (session.Renewed, error)
 	}
 	if err != nil {
 		m.explain("renewal refused", login, err)
-		return session.Renewed{}, err
+		return Renewed{Seen: r.seeRefused(rq.JWT, err)}, err
 	}
 	renewed, err := m.sessions.RenewProven(ctx, rq.Token.ID, rq.Increment, func(tx storage.Tx, t session.Token) (session.Proof, error) {
 		who, err := m.ids.Resolve(tx, identity.Login{
@@ -71,7 +78,7 @@ func (m *Method) Renew(ctx context.Context, rq Renewal) (session.Renewed, error)
 	if err != nil {
 		m.explain("renewal refused", login, err)
 	}
-	return renewed, err
+	return Renewed{renewed, grant.seen}, err
 }
 
 // sameUser reports whether the JWT speaks for whom the token was issued to. The

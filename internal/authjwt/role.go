@@ -67,6 +67,9 @@ type Role struct {
 	GroupsMap        map[string]string `json:"groups_map,omitzero"`            // of the identity provider to ours
 	MaxGroups        int               `json:"max_groups,omitzero"`            // 0 = the rule's default
 
+	AuditClaims     []string `json:"audit_claims,omitzero"`      // that the audit log shows in clear
+	AuditClaimsHMAC []string `json:"audit_claims_hmac,omitzero"` // that it shows as HMACs
+
 	// Legacy lists the old names under which values were last written; they
 	// are echoed on read.
 	Legacy []string `json:"legacy,omitzero"`
@@ -124,6 +127,8 @@ func (r *Role) applyIdentity(p Params) {
 		r.PollInterval = int(p.Int("poll_interval"))
 	}
 	r.applyGroups(p)
+	set(p, "audit_claims", &r.AuditClaims, p.List)
+	set(p, "audit_claims_hmac", &r.AuditClaimsHMAC, p.List)
 	if r.RoleType == "" {
 		r.RoleType = r.guessType()
 	}
@@ -301,6 +306,8 @@ func (r *Role) echoOwn(m map[string]any) {
 		{"groups_filter_type", r.GroupsFilterType != "", r.GroupsFilterType},
 		{"groups_map", r.GroupsMap != nil, r.GroupsMap},
 		{"max_groups", r.MaxGroups > 0, r.MaxGroups},
+		{"audit_claims", len(r.AuditClaims) > 0, r.AuditClaims},
+		{"audit_claims_hmac", len(r.AuditClaimsHMAC) > 0, r.AuditClaimsHMAC},
 	} {
 		if own.set {
 			m[own.name] = own.value

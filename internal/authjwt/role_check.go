@@ -1,9 +1,6 @@
 package authjwt
 
 import (
-	"fmt"
-	"strings"
-
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/session"
 	"github.com/jotgate/jotgate/internal/trust"
@@ -28,6 +25,9 @@ func (r *Role) check(name string, p Params, m Mount, c *Config) error {
 		return err
 	}
 	if err := r.checkSize(); err != nil {
+		return err
+	}
+	if err := r.checkAudited(); err != nil {
 		return err
 	}
 	if err := r.compiles(name, c, m.Compat); err != nil {
@@ -141,29 +141,4 @@ func (r *Role) compiles(name string, c *Config, compat Compat) error {
 		return fault.Wrap(fault.Invalid, err, fault.PublicText(err))
 	}
 	return nil
-}
-
-// warnings says what is allowed but rarely meant.
-func (r *Role) warnings(m Mount, known func(policy string) bool) []string {
-	var out []string
-	if r.MaxTTL > m.MaxTTL {
-		out = append(out, "token max ttl is greater than the system or backend mount's maximum TTL value; issued tokens' max TTL value will be truncated")
-	}
-	if r.RoleType == roleJWT && len(r.BoundAudiences) == 0 {
-		out = append(out, "the role has no bound_audiences: it refuses every token that names an audience (aud)")
-	}
-	if r.BoundClaimsType == claimsText && strings.Contains(string(r.BoundClaims), "*") {
-		out = append(out, `bound_claims contains "*", which is compared literally: set bound_claims_type to "glob" if it is meant as a pattern`)
-	}
-	if r.VerboseLogging {
-		out = append(out, "verbose_oidc_logging has no effect: this server never logs tokens or claims")
-	}
-	if known != nil && !r.TemplatePolicies {
-		for _, p := range session.SanitizePolicies(r.Policies, false) {
-			if !known(p) {
-				out = append(out, fmt.Sprintf("Policy %q does not exist", p))
-			}
-		}
-	}
-	return out
 }

@@ -208,6 +208,7 @@ func shortFormat(format string, args ...any) (string, error) {
 type admitted struct {
 	trust.Grant
 	policies []string
+	seen     *Seen
 }
 
 // accept judges a genuine token by the role and settles its policies.
@@ -216,7 +217,7 @@ func (r *compiledRole) accept(v *jwt.Verified, now time.Time) (a admitted, check
 	if !d.Allowed {
 		return admitted{}, d.Checks, r.rule.Refusal(d)
 	}
-	a = admitted{Grant: g, policies: r.Policies}
+	a = admitted{Grant: g, policies: r.Policies, seen: r.see(v.Claims(), true)}
 	if r.templates != nil {
 		if a.policies, err = fill(r.templates, v.Claims().Map()); err != nil {
 			return admitted{}, append(d.Checks, policy.Check{Name: "token_policies", Reason: fault.ReasonOf(err), Note: fault.PublicText(err)}), err

@@ -117,3 +117,10 @@ type Checked interface {
 	error
 	Checks() []policy.Check
 }
+
+// Attempted is implemented by errors of logins that know what the operator
+// wants to see of the credential.
+type Attempted interface {
+	error
+	Login() *audit.Login
+}

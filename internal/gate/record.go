@@ -31,6 +31,10 @@ func (g *Gate) close(ctx context.Context, v *visit, failure error) error {
 	if failure != nil && v.req.Status != nil {
 		e.Resp.Status = v.req.Status(failure)
 	}
+	var login Attempted
+	if failure != nil && errors.As(failure, &login) {
+		e.Resp.Login = login.Login()
+	}
 	e.Req.Objects, e.Req.Properties = v.objects, v.properties
 	if v.recorded {
 		defer v.repeatNoMore()

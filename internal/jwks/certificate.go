@@ -29,13 +29,10 @@ func (t TLSConfig) apply(c *tls.Config) {
 // certificate is valid now and made for servers. Only whose name the leaf must
 // carry is another question.
 func (t TLSConfig) verify(s tls.ConnectionState, roots *x509.CertPool) error {
-	leaf := s.PeerCertificates[0] // crypto/tls insists on one
+	leaf := t.tolerant(s.PeerCertificates[0]) // crypto/tls insists on one
 	o := x509.VerifyOptions{Roots: roots, Intermediates: x509.NewCertPool()}
-	for _, c := range s.PeerCertificates {
-		t.tolerate(c)
-		if c != leaf {
-			o.Intermediates.AddCert(c)
-		}
+	for _, c := range s.PeerCertificates[1:] {
+		o.Intermediates.AddCert(t.tolerant(c))
 	}
 	if _, err := leaf.Verify(o); err != nil {
 		return err //nolint:wrapcheck // explain words it
@@ -60,9 +57,13 @@ func (t TLSConfig) verify(s tls.ConnectionState, roots *x509.CertPool) error {
 // errNoServerName: crypto/tls does not tell which address was dialled.
 var errNoServerName = errors.New("the endpoint is addressed by number: say which server name its certificate must carry")
 
-// tolerate strikes the extensions off that the operator knows of.
-func (t TLSConfig) tolerate(c *x509.Certificate) {
-	c.UnhandledCriticalExtensions = slices.DeleteFunc(c.UnhandledCriticalExtensions, func(id asn1.ObjectIdentifier) bool {
+// tolerant returns a certificate without the extensions that the operator knows
+// of. It is another one: crypto/tls shares what it parsed between connections,
+// and another mount may tolerate nothing.
+func (t TLSConfig) tolerant(c *x509.Certificate) *x509.Certificate {
+	out := *c
+	out.UnhandledCriticalExtensions = slices.DeleteFunc(slices.Clone(c.UnhandledCriticalExtensions), func(id asn1.ObjectIdentifier) bool {
 		return slices.Contains(t.CriticalExtensions, id.String())
 	})
+	return &out
 }

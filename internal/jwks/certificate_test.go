@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -160,4 +161,36 @@ func TestTheEndpointsOwnNameStillCountsWhereOnlyExtensionsAreTolerated(t *testin
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// TestWhatOneSourceToleratesAnotherDoesNot: crypto/tls shares parsed
+// certificates between connections.
+func TestWhatOneSourceToleratesAnotherDoesNot(t *testing.T) {
+	ca := newAuthority(t)
+	critical := pkix.Extension{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 99999, 2}, Critical: true, Value: []byte{5, 0}}
+	s := ca.server(func(c *x509.Certificate) { c.ExtraExtensions = []pkix.Extension{critical} })
+	probe := func(ids ...string) error {
+		src, err := jwks.NewClient(jwks.Options{AllowLoopbackHTTP: true}).URL(jwks.URLConfig{
+			URL: s.URL, CAPEM: ca.pem(), TLS: jwks.TLSConfig{ServerNames: []string{"keys.internal"}, CriticalExtensions: ids},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer src.Close()
+		return src.Probe(t.Context())
+	}
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if err := probe(critical.Id.String()); err != nil {
+				t.Error(err)
+			}
+		})
+		wg.Go(func() {
+			if err := probe(); err == nil {
+				t.Error("what another source tolerates was tolerated here")
+			}
+		})
+	}
+	wg.Wait()
 }

@@ -301,7 +301,7 @@ func (c *Call) encode(ctx context.Context, r *Reply) ([]byte, error) {
 		return nil, err
 	}
 	// The audit entry must show the wrapping token, and not what it hides.
-	*r = Reply{wrap: &wr, Warnings: nil}
+	*r = Reply{wrap: &wr, login: r.login}
 	return r.envelope("")
 }
 

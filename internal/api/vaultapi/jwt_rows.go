@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/jotgate/jotgate/internal/api/route"
+	"github.com/jotgate/jotgate/internal/audit"
 	"github.com/jotgate/jotgate/internal/authjwt"
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/gate"
@@ -77,6 +78,8 @@ var jwtRoleFields = []Field{
 	{Name: "groups_map", Type: KVPairs, Help: "Groups of the JWT and what they are called here; those that are not in it are left out."},
 	{Name: "max_groups", Type: Int, Help: "Refuse JWTs with more groups than this, after filter and map; 0 = 1024."},
 	{Name: "groups_claim_optional", Type: Bool, Help: "Admit JWTs without the groups claim, as members of no group."},
+	{Name: "audit_claims", Type: CommaList, Help: "Claims, or JSON pointers, of logins that the audit log shows in clear."},
+	{Name: "audit_claims_hmac", Type: CommaList, Help: "Claims, or JSON pointers, of logins that the audit log shows as HMACs."},
 	{Name: "policies", Type: CommaList, Deprecated: true, Help: "Use token_policies."},
 	{Name: "ttl", Type: Seconds, Deprecated: true, Help: "Use token_ttl."},
 	{Name: "max_ttl", Type: Seconds, Deprecated: true, Help: "Use token_max_ttl."},
@@ -230,10 +233,34 @@ func jwtLogin(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
 		Remote: c.Request.Remote.Addr().Unmap(), ID: c.Request.ID,
 	})
 	if err != nil {
-		return nil, err
+		return nil, seen(err, res.Seen)
 	}
 	c.leaseMade()
-	return &Reply{Auth: authOf(res.Issued, res.IdentityPolicies), Warnings: res.Issued.Warnings}, nil
+	return &Reply{Auth: authOf(res.Issued, res.IdentityPolicies), Warnings: res.Issued.Warnings, login: loginOf(res.Seen)}, nil
+}
+
+// loginOf is what the audit log shows of a JWT.
+func loginOf(s *authjwt.Seen) *audit.Login {
+	if s == nil {
+		return nil
+	}
+	return &audit.Login{Role: s.Role, Verified: s.Verified, Claims: s.Clear, Hashed: s.Hashed}
+}
+
+// attempt is a refusal together with what the audit log shows of its JWT.
+type attempt struct {
+	error
+	login *audit.Login
+}
+
+func (a attempt) Unwrap() error       { return a.error }
+func (a attempt) Login() *audit.Login { return a.login }
+
+func seen(err error, s *authjwt.Seen) error {
+	if s == nil {
+		return err
+	}
+	return attempt{err, loginOf(s)}
 }
 
 // jwtNoBrowser tells clients that begin a login in a browser that there is

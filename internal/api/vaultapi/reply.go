@@ -38,7 +38,8 @@ type Reply struct {
 	// ClearKeys are keys of Data that the audit log shows in clear.
 	ClearKeys []string
 
-	wrap *session.Wrapped
+	wrap  *session.Wrapped
+	login *audit.Login // what a login went by, for the audit log
 }
 
 // Auth is a client token that an answer hands out.
@@ -198,6 +199,7 @@ func (r *Reply) part(status int) *audit.ResponsePart {
 			NumUses: a.NumUses, TTL: a.TTL,
 		}
 	}
+	p.Login = r.login
 	if w := r.wrap; w != nil {
 		p.Wrap = &audit.WrapInfo{
 			Token: audit.Secret(w.Token), Accessor: audit.Secret(w.Accessor),

@@ -120,7 +120,12 @@ func renewWithJWT(ctx context.Context, c *Call, t session.Token, text string) (*
 		Mount: jwtMount(e), Token: t, JWT: c.String("jwt"), Increment: max(c.Duration("increment"), 0),
 		Remote: c.Request.Remote.Addr().Unmap(), ID: c.Request.ID,
 	})
-	return renewed(ctx, c, r, text, err)
+	reply, err := renewed(ctx, c, r.Renewed, text, err)
+	if err != nil {
+		return nil, seen(err, r.Seen)
+	}
+	reply.login = loginOf(r.Seen)
+	return reply, nil
 }
 
 // renewed is the answer to a renewal that ended with err.
