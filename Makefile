@@ -30,7 +30,7 @@ demo: build ## Play both guides against a server on free ports and leave nothing
 	@scripts/demo
 
 .PHONY: setup
-setup: ## Install what the tests need (PostgreSQL server, npm packages)
+setup: ## Install what the tests need (PostgreSQL server, clients for Python and Node.js)
 	@scripts/setup
 
 .PHONY: test

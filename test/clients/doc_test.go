@@ -1,7 +1,8 @@
 // Package clients_test drives a whole jotgate server with clients that are not
-// ours: the Go libraries of HashiCorp Vault (both) and OpenBao, node-vault, curl, and
-// the call sequences of tools that cannot run inside a test. It is a module of
-// its own, so that those clients are no dependency of jotgate.
+// ours: the Go libraries of HashiCorp Vault (both) and OpenBao, clients for
+// Node.js and Python, curl, and the call sequences of tools that cannot run
+// inside a test. It is a module of its own, so that those clients are no
+// dependency of jotgate. The Go client that is ours is tried here too.
 //
 // It says what the clients need, in their words: what they return, not what
 // the wire carries. Bodies and statuses are the business of the door's tests.

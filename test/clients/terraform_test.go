@@ -73,6 +73,12 @@ func resources(t *testing.T, idp *idptest.Provider) []resource {
 		{write: "team/config", read: "team/config", body: map[string]any{"max_versions": 3, "cas_required": false, "delete_version_after": "3h25m19s"}},
 		{write: "team/metadata/app", read: "team/metadata/app",
 			body: map[string]any{"max_versions": 5, "cas_required": true, "delete_version_after": "1h0m0s", "custom_metadata": map[string]string{"owner": "ops", "a": "b"}}},
+		{write: "team/data/db", read: "team/data/db", once: true,
+			body: map[string]any{"data": map[string]any{"user": "a", "deep": []any{1, map[string]any{"b": nil}}}, "cas": 0, "options": map[string]string{"cas": "0"}},
+			skip: []string{"cas", "options"}},
+		{write: "sys/quotas/rate-limit/all", read: "sys/quotas/rate-limit/all",
+			body: map[string]any{"path": "", "rate": 1000.5, "interval": 60, "block_interval": 10, "role": "", "inheritable": true, "name": "all"}},
+		{write: "sys/quotas/lease-count/ci", read: "sys/quotas/lease-count/ci", body: map[string]any{"path": "auth/ci/", "max_leases": 1000, "role": "", "name": "ci"}},
 		{write: "auth/token/roles/deploy", read: "auth/token/roles/deploy",
 			body: map[string]any{
 				"allowed_policies": []string{"z-policy", "a-policy"}, "disallowed_policies": []string{"root"}, "allowed_policies_glob": []string{"team-*"}, "orphan": true, "renewable": true, "path_suffix": "deploy",
