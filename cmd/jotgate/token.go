@@ -74,11 +74,12 @@ func (a *app) tokenCall(cmd *cobra.Command, r request, what string) error {
 
 func (a *app) newTokenRenew() *cobra.Command {
 	var accessor bool
-	var increment string
+	var increment, jwt string
 	cmd := &cobra.Command{
 		Use:     "renew [flags] [TOKEN | ACCESSOR]",
 		Short:   "Extend a token's life",
-		Example: "  jotgate token renew\n  jotgate token renew -increment=30m",
+		Long:    "A token that ends with the JWT of its login is carried on with a new JWT of the\nsame user, by -jwt.",
+		Example: "  jotgate token renew\n  jotgate token renew -increment=30m\n  jotgate token renew -jwt=@token.jwt",
 		Args:    cli.NArgs(0, 1, "at most one token"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			inc, err := flagSeconds("increment", increment)
@@ -92,12 +93,23 @@ func (a *app) newTokenRenew() *cobra.Command {
 			if len(args) == 0 {
 				r = request{method: http.MethodPut, path: "auth/token/renew-self", body: map[string]any{}}
 			}
-			r.body.(map[string]any)["increment"] = inc
+			body := r.body.(map[string]any)
+			body["increment"] = inc
+			if jwt != "" {
+				if accessor {
+					return cli.Usagef("-jwt needs the token itself, not its accessor")
+				}
+				if jwt, err = a.env.Indirect(jwt); err != nil {
+					return err
+				}
+				body["jwt"] = strings.TrimSpace(jwt)
+			}
 			return a.tokenCall(cmd, r, "Error renewing token")
 		},
 	}
 	cmd.Flags().BoolVar(&accessor, "accessor", false, "the argument is an accessor")
 	cmd.Flags().StringVar(&increment, "increment", "", "wished life from now on (default: the server decides)")
+	cmd.Flags().StringVar(&jwt, "jwt", "", "a new JWT of the token's user: @file, - for standard input, or its text")
 	cmd.Flags().StringVar(&increment, "i", "", "same as -increment")
 	_ = cmd.Flags().MarkHidden("i")
 	return cmd

@@ -41,6 +41,15 @@ func roleBody(t *rapid.T) map[string]any {
 	draw(t, m, "token_type", rapid.SampledFrom([]string{"default", "service"}))
 	draw(t, m, "claim_mappings", rapid.Map(claimNames, func(w string) map[string]any { return map[string]any{w: "key"} }))
 	draw(t, m, "oidc_scopes", rapid.SliceOfN(claimNames, 0, 2))
+	draw(t, m, "max_token_age", rapid.IntRange(1, 500))
+	draw(t, m, "max_token_lifetime", rapid.IntRange(1, 500))
+	draw(t, m, "audit_claims", rapid.SliceOfNDistinct(claimNames, 1, 2, rapid.ID))
+	if m["groups_claim"] != nil {
+		draw(t, m, "groups_filter", rapid.SliceOfN(claimNames, 1, 3))
+		draw(t, m, "groups_filter_type", rapid.SampledFrom([]string{"string", "glob"}))
+		draw(t, m, "groups_map", rapid.Map(claimNames, func(w string) map[string]any { return map[string]any{w: "g"} }))
+		draw(t, m, "max_groups", rapid.IntRange(1, 1024))
+	}
 	if rapid.Bool().Draw(t, "glob") {
 		m["bound_claims_type"] = "glob"
 		m["bound_claims"] = map[string]any{claimNames.Draw(t, "claim"): rapid.SliceOfN(rapid.SampledFrom([]any{"a*", "b"}), 1, 2).Draw(t, "values")}
