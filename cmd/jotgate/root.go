@@ -35,7 +35,7 @@ or two: -format=json and --format=json are the same.`,
 	root.SetVersionTemplate("jotgate {{.Version}}\n")
 
 	_ = root.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"table", "json", "yaml", "pretty", "raw"}, cobra.ShellCompDirectiveNoFileComp))
-	server := newServerCommand()
+	server := newServerCommand(env)
 	server.SetUsageTemplate(cli.LocalUsage)
 	root.AddCommand(
 		server,
@@ -43,8 +43,9 @@ or two: -format=json and --format=json are the same.`,
 		a.newLogin(), a.newToken(), a.newPrint(),
 		a.newAuth(), a.newSecrets(), a.newPolicy(), a.newAudit(), a.newLease(),
 		a.newKV(), a.newStatus(), a.newOperator(),
-		jwttool.New(env), a.newVersion(),
+		jwttool.New(env), a.newVersion(), a.newVersionHistory(),
 	)
+	root.AddCommand(newAbsent()...)
 	return root
 }
 

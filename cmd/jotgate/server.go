@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/jotgate/jotgate/internal/cli"
 	"github.com/jotgate/jotgate/internal/config"
 	"github.com/jotgate/jotgate/internal/server"
 )
@@ -24,14 +25,16 @@ import (
 const gcPercent = 400
 
 type serverFlags struct {
-	dev    bool
-	config string
-	opts   config.DevOptions
+	env     *cli.Env
+	dev     bool
+	config  string
+	noStore bool
+	opts    config.DevOptions
 }
 
 // newServerCommand returns the command that runs the server.
-func newServerCommand() *cobra.Command {
-	var f serverFlags
+func newServerCommand(env *cli.Env) *cobra.Command {
+	f := serverFlags{env: env}
 	c := &cobra.Command{
 		Use:   "server",
 		Short: "Run the server",
@@ -53,8 +56,10 @@ and the pvault admin key "pvaultauth". Do not use it for anything of value.`,
 	fl := c.Flags()
 	fl.StringVar(&f.config, "config", "", "settings `FILE` (TOML); see docs/configuration.md")
 	fl.BoolVar(&f.dev, "dev", false, "run in development mode")
-	fl.StringVar(&f.opts.RootToken, "dev-root-token-id", "", "root `TOKEN` in development mode (default: a random one)")
-	fl.StringVar(&f.opts.ListenAddress, "dev-listen-address", "", "the one `HOST:PORT` to listen on in development mode (default: 127.0.0.1:8200 and 127.0.0.1:8123)")
+	fl.StringVar(&f.opts.RootToken, "dev-root-token-id", "", "root `TOKEN` in development mode (default: a random one) [JOTGATE_DEV_ROOT_TOKEN_ID, VAULT_DEV_ROOT_TOKEN_ID]")
+	fl.StringVar(&f.opts.ListenAddress, "dev-listen-address", "", "the one `HOST:PORT` to listen on in development mode (default: 127.0.0.1:8200 and 127.0.0.1:8123) [JOTGATE_DEV_LISTEN_ADDRESS, VAULT_DEV_LISTEN_ADDRESS]")
+	fl.BoolVar(&f.opts.KVv1, "dev-kv-v1", false, "mount version 1 of the KV engine at secret/ in development mode")
+	fl.BoolVar(&f.noStore, "dev-no-store-token", false, "accepted; the root token is never stored in the token helper")
 	fl.StringVar(&f.opts.Directory, "dev-dir", "", "`DIRECTORY` to keep data in between development runs (default: a temporary one)")
 	fl.StringVar(&f.opts.IAMFile, "iam", "", "IAM `FILE` (TOML) in development mode (default: a built-in one)")
 	fl.StringVar(&f.opts.AuditFile, "audit-file", "", "audit log `FILE` in development mode (default: audit.log beside the data)")
@@ -68,13 +73,26 @@ func (f *serverFlags) settings() (*config.Config, error) {
 	case f.dev && f.config != "":
 		return nil, errors.New("-dev and -config exclude each other: development mode has its own settings")
 	case f.dev:
-		return config.Dev(f.opts)
+		return config.Dev(f.fromEnv())
 	case f.config == "":
 		return nil, errors.New("no settings: give -config=FILE, or -dev to try things out")
 	case f.opts != config.DevOptions{}:
-		return nil, errors.New("-dev-root-token-id, -dev-listen-address, -dev-dir, -iam, -audit-file and -debug belong to -dev: write these settings into the file of -config")
+		return nil, errors.New("-dev-root-token-id, -dev-listen-address, -dev-kv-v1, -dev-dir, -iam, -audit-file and -debug belong to -dev: write these settings into the file of -config")
 	}
 	return config.Load(f.config)
+}
+
+// fromEnv returns the options of development mode, with variables in place of
+// flags that were not given.
+func (f *serverFlags) fromEnv() config.DevOptions {
+	o := f.opts
+	if o.RootToken == "" {
+		o.RootToken, _ = f.env.Get(names("DEV_ROOT_TOKEN_ID")...)
+	}
+	if o.ListenAddress == "" {
+		o.ListenAddress, _ = f.env.Get(names("DEV_LISTEN_ADDRESS")...)
+	}
+	return o
 }
 
 func (f *serverFlags) run(ctx context.Context, out, errOut io.Writer) error {
@@ -152,6 +170,7 @@ func greet(w io.Writer, cfg *config.Config, s *server.Server) {
 	}
 	fmt.Fprintf(w, `
 Development mode: plain HTTP, well-known keys. Data is in %s
+Root Token: %s
 
 Paste this into another terminal:
 
@@ -163,5 +182,5 @@ Paste this into another terminal:
     jotgate kv put secret/hello answer=42
     jotgate kv get secret/hello
     pvault version
-`, cfg.Storage.Directory, vault, token, pvault, config.DevAdminKey)
+`, cfg.Storage.Directory, token, vault, token, pvault, config.DevAdminKey)
 }

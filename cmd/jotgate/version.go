@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/url"
 	"runtime"
 
 	"github.com/spf13/cobra"
@@ -21,6 +22,38 @@ func (a *app) newVersion() *cobra.Command {
 	}
 	cmd.SetUsageTemplate(cli.LocalUsage)
 	return cmd
+}
+
+// newVersionHistory lists which versions the server has been.
+func (a *app) newVersionHistory() *cobra.Command {
+	return &cobra.Command{
+		Use:     "version-history",
+		Short:   "List the versions of the server",
+		Example: "  jotgate version-history",
+		Args:    cli.NArgs(0, 0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			const path = "sys/version-history"
+			s, err := a.fetch(cmd, path, url.Values{"list": {"true"}})
+			if err != nil {
+				return failed(err, "Error listing %s", path)
+			}
+			if s == nil {
+				return a.nothingListed(path)
+			}
+			if done, err := a.printData(s.data()); done {
+				return err
+			}
+			keys, _ := keysOf(s)
+			info, _ := s.data()["key_info"].(map[string]any)
+			rows := make([][]string, len(keys))
+			for i, k := range keys {
+				about, _ := info[k].(map[string]any)
+				rows[i] = []string{a.cell(k), a.cell(textOr(about["timestamp_installed"])), a.cell(textOr(about["build_date"]))}
+			}
+			a.env.PrintColumns([]string{"Version", "Installation Time", "Build Date"}, rows)
+			return nil
+		},
+	}
 }
 
 // newPrint prints the caller's own token, for scripts.

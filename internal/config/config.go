@@ -30,6 +30,7 @@ type Config struct {
 	// HTTP, a root token that is given, a key file that is made by itself.
 	Dev          bool
 	DevRootToken string // the root token of development mode, "" = make one up
+	DevKVv1      bool   // development mode mounts version 1 of the KV engine
 	File         string // where the settings came from, "" in development mode
 
 	Log       Log

@@ -14,6 +14,7 @@ type DevOptions struct {
 	Directory     string // -dev-dir; "" = a temporary one
 	IAMFile       string // -iam; "" = the built-in one
 	AuditFile     string // -audit-file; "" = audit.log in the directory, "stdout", "discard"
+	KVv1          bool   // -dev-kv-v1: version 1 of the KV engine at secret/
 	Debug         bool   // log more
 }
 
@@ -24,7 +25,7 @@ const DevAdminKey = "pvaultauth"
 // with a flag and what to do.
 func Dev(o DevOptions) (*Config, error) {
 	c := defaults()
-	c.Dev, c.DevRootToken = true, o.RootToken
+	c.Dev, c.DevRootToken, c.DevKVv1 = true, o.RootToken, o.KVv1
 	if o.Debug {
 		c.Log.Level = slog.LevelDebug
 	}

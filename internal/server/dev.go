@@ -30,7 +30,7 @@ func devKey(path string) ([]byte, error) {
 // keyDevReady marks a store that development mode has furnished.
 var keyDevReady = []byte("core/dev")
 
-// beginDev furnishes an empty store once: the KV v2 mount secret/ and the root
+// beginDev furnishes an empty store once: the KV mount secret/ and the root
 // token. A root token that was asked for is made at every start, so that a
 // directory that is kept takes the token of the new command line.
 func (s *Server) beginDev(ctx context.Context) error {
@@ -64,9 +64,13 @@ func (s *Server) furnish(ctx context.Context) error {
 		return err
 	}
 	defer mounts.Close()
+	version := "2"
+	if s.cfg.DevKVv1 {
+		version = "1"
+	}
 	if _, taken := mounts.Table().Get("secret/"); !taken {
 		if _, err := mounts.Enable(ctx, mount.Entry{
-			Path: "secret/", Type: mount.TypeKV, Options: map[string]string{"version": "2"},
+			Path: "secret/", Type: mount.TypeKV, Options: map[string]string{"version": version},
 			Description: "key-value store of development mode",
 		}); err != nil {
 			return err
