@@ -22,25 +22,6 @@ const (
 	maxText       = 64 << 10
 )
 
-// Pair is one of several key sets of a mount.
-type Pair struct {
-	URL   string `json:"jwks_url"`
-	CAPEM string `json:"jwks_ca_pem"`
-	// Issuer is whose keys these are: they count for tokens with this iss only.
-	// Either every pair has one or none.
-	Issuer string `json:"issuer,omitzero"`
-	// DiscoveryURL stands in for URL and Issuer.
-	DiscoveryURL string `json:"oidc_discovery_url,omitzero"`
-}
-
-// issuer is whose keys the pair holds, "" when anybody's.
-func (p *Pair) issuer() string {
-	if p.DiscoveryURL != "" {
-		return p.DiscoveryURL
-	}
-	return p.Issuer
-}
-
 // What a login without a role gets: the one role that admits the token, or the
 // first of the operator's list that does.
 const (
@@ -133,60 +114,6 @@ func providerFrom(m map[string]any) (map[string]string, error) {
 	return nil, invalid("invalid provider_config: provider %q not found in custom providers", clip(provider))
 }
 
-const pairsText = "invalid jwks_pairs: jwks_pairs must be provided as a list of json objects with the fields jwks_url and jwks_ca_pem"
-
-func pairsFrom(v any) ([]Pair, error) {
-	if v == nil {
-		return nil, nil
-	}
-	list, ok := v.([]any)
-	if !ok {
-		return nil, invalid("%s", pairsText)
-	}
-	out := make([]Pair, 0, len(list))
-	for _, e := range list {
-		m, ok := e.(map[string]any)
-		if !ok {
-			return nil, invalid("%s", pairsText)
-		}
-		var pair Pair
-		for name, to := range map[string]*string{
-			"jwks_url": &pair.URL, "jwks_ca_pem": &pair.CAPEM, "issuer": &pair.Issuer, "oidc_discovery_url": &pair.DiscoveryURL,
-		} {
-			if v, given := m[name]; given {
-				if *to, ok = v.(string); !ok {
-					return nil, invalid("%s", pairsText)
-				}
-			}
-		}
-		if (pair.URL == "") == (pair.DiscoveryURL == "") {
-			return nil, invalid("%s", pairsText)
-		}
-		out = append(out, pair)
-	}
-	return out, checkIssuers(out)
-}
-
-// checkIssuers refuses pairs of which some say whose keys they hold and others
-// do not, and two for one issuer.
-func checkIssuers(pairs []Pair) error {
-	seen := map[string]bool{}
-	for i := range pairs {
-		p := &pairs[i]
-		switch iss := p.issuer(); {
-		case p.DiscoveryURL != "" && p.Issuer != "" && p.Issuer != p.DiscoveryURL:
-			return invalid("invalid jwks_pairs: the issuer of an 'oidc_discovery_url' is that URL")
-		case (iss == "") != (pairs[0].issuer() == ""):
-			return invalid("invalid jwks_pairs: either all pairs name their issuer or none does")
-		case iss != "" && seen[iss]:
-			return invalid("invalid jwks_pairs: issuer %q stands in two pairs", clip(iss))
-		default:
-			seen[iss] = true
-		}
-	}
-	return nil
-}
-
 func (c *Config) bounded() error {
 	switch {
 	case len(c.PublicKeys) > maxStaticKeys:
@@ -245,12 +172,12 @@ func (c *Config) issuer(compat Compat) string {
 	return c.DiscoveryURL
 }
 
-func (c *Config) algorithms() []jwt.Algorithm {
-	if len(c.Algorithms) == 0 {
+func algorithms(names []string) []jwt.Algorithm {
+	if len(names) == 0 {
 		return nil
 	}
-	out := make([]jwt.Algorithm, len(c.Algorithms))
-	for i, a := range c.Algorithms {
+	out := make([]jwt.Algorithm, len(names))
+	for i, a := range names {
 		out[i] = jwt.Algorithm(a)
 	}
 	return out
@@ -269,13 +196,9 @@ func (c *Config) open(client *jwks.Client) (*source, error) {
 func (c *Config) connect(client *jwks.Client) (*source, error) {
 	switch {
 	case len(c.PublicKeys) > 0:
-		keys := make([]*jwt.Key, 0, len(c.PublicKeys))
-		for _, text := range c.PublicKeys {
-			k, err := parseKey(text)
-			if err != nil {
-				return nil, err
-			}
-			keys = append(keys, k)
+		keys, err := parseKeys(c.PublicKeys)
+		if err != nil {
+			return nil, err
 		}
 		return &source{keys: jwks.Static(keys...), static: true}, nil
 	case c.JWKSURL != "":
@@ -310,11 +233,16 @@ func (c *Config) tls() jwks.TLSConfig {
 	return jwks.TLSConfig{ServerNames: c.TLSServerNames, CriticalExtensions: c.CriticalCertExts}
 }
 
-func (p *Pair) connect(client *jwks.Client, tls jwks.TLSConfig) (jwks.Source, error) {
-	if p.DiscoveryURL != "" {
-		return client.Discovery(jwks.DiscoveryConfig{Issuer: p.DiscoveryURL, CAPEM: p.CAPEM, TLS: tls})
+func parseKeys(texts []string) ([]*jwt.Key, error) {
+	keys := make([]*jwt.Key, len(texts))
+	for i, text := range texts {
+		k, err := parseKey(text)
+		if err != nil {
+			return nil, err
+		}
+		keys[i] = k
 	}
-	return client.URL(jwks.URLConfig{URL: p.URL, CAPEM: p.CAPEM, TLS: tls})
+	return keys, nil
 }
 
 func parseKey(text string) (*jwt.Key, error) {
@@ -442,10 +370,8 @@ func (c *Config) sourceError(err error) error {
 
 // checkRest checks what needs no source.
 func (c *Config) checkRest() error {
-	for _, a := range c.Algorithms {
-		if alg := jwt.Algorithm(a); !alg.Known() || alg.Symmetric() {
-			return invalid("invalid jwt_supported_algs: unsupported signing algorithm %q", clip(a))
-		}
+	if err := checkAlgorithms(c.Algorithms); err != nil {
+		return err
 	}
 	for _, t := range c.ResponseTypes {
 		if t != "code" && t != "id_token" {
@@ -460,6 +386,15 @@ func (c *Config) checkRest() error {
 	case "form_post":
 	default:
 		return invalid("invalid response_mode: %q", clip(c.ResponseMode))
+	}
+	return nil
+}
+
+func checkAlgorithms(names []string) error {
+	for _, a := range names {
+		if alg := jwt.Algorithm(a); !alg.Known() || alg.Symmetric() {
+			return invalid("invalid jwt_supported_algs: unsupported signing algorithm %q", clip(a))
+		}
 	}
 	return nil
 }
@@ -489,17 +424,6 @@ func (c *Config) View() map[string]any {
 	}
 	if len(c.RoleOrder) > 0 {
 		m["role_order"] = c.RoleOrder
-	}
-	return m
-}
-
-// view is the pair as it was written.
-func (p *Pair) view() map[string]any {
-	m := map[string]any{"jwks_ca_pem": p.CAPEM}
-	for k, v := range map[string]string{"jwks_url": p.URL, "issuer": p.Issuer, "oidc_discovery_url": p.DiscoveryURL} {
-		if v != "" {
-			m[k] = v
-		}
 	}
 	return m
 }

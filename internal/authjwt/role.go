@@ -248,8 +248,8 @@ func (r *Role) spec(name string, c *Config, compat Compat) (trust.Spec, error) {
 		return trust.Spec{}, err
 	}
 	return trust.Spec{
-		Style: trust.Login, Name: name, Issuer: c.issuer(compat), Audiences: r.BoundAudiences,
-		Subject: r.BoundSubject, Algorithms: c.algorithms(),
+		Style: trust.Login, Name: name, Issuer: c.issuer(compat), Issuers: c.issuers(), Audiences: r.BoundAudiences,
+		Subject: r.BoundSubject, Algorithms: algorithms(c.Algorithms),
 		Times: trust.Times{
 			ExpirationLeeway: r.ExpirationLeeway, NotBeforeLeeway: r.NotBeforeLeeway, ClockSkew: r.ClockSkewLeeway,
 			MaxAge: r.MaxTokenAge, MaxLifetime: r.MaxTokenLifetime, DeriveNotBefore: compat.DerivedNotBefore,

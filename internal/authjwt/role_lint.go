@@ -28,7 +28,7 @@ func (r *Role) warnings(m Mount, c *Config, known func(policy string) bool) []st
 		out.add("verbose_oidc_logging has no effect: this server never logs tokens or claims")
 	}
 	if r.RoleType == roleJWT {
-		r.lintAudiences(&out)
+		r.lintAudiences(&out, c)
 		r.lintIssuer(&out, m, c)
 		r.lintTimes(&out, m)
 	}
@@ -42,8 +42,9 @@ type lint []string
 func (l *lint) add(format string, args ...any) { *l = append(*l, fmt.Sprintf(format, args...)) }
 
 // lintAudiences warns of audiences that no token has.
-func (r *Role) lintAudiences(out *lint) {
-	if len(r.BoundAudiences) == 0 {
+func (r *Role) lintAudiences(out *lint, c *Config) {
+	byIssuer := c != nil && len(c.Pairs) > 0 && !slices.ContainsFunc(c.Pairs, func(p Pair) bool { return len(p.Audiences) == 0 })
+	if len(r.BoundAudiences) == 0 && !byIssuer {
 		out.add("the role has no bound_audiences: it refuses every token that names an audience (aud)")
 	}
 	for _, a := range r.BoundAudiences {

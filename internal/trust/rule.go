@@ -31,12 +31,15 @@ const CheckSignature = checkSignature
 
 // Names of the checks, in the order in which they appear.
 const (
-	checkSignature  = "signature"
-	checkAlgorithm  = "algorithm"
-	checkTimes      = "time_claims"
-	checkIssuer     = "issuer"
-	checkSubject    = "subject"
-	checkAudience   = "audience"
+	checkSignature = "signature"
+	checkAlgorithm = "algorithm"
+	checkTimes     = "time_claims"
+	checkIssuer    = "issuer"
+	checkSubject   = "subject"
+	checkAudience  = "audience"
+
+	checkIssuerAudience = "issuer_audience"
+
 	checkNotBefore  = "not_before"
 	checkExpiration = "expiration"
 	checkIssuedAt   = "issued_at"
@@ -153,7 +156,7 @@ func (e *evaluation) fail(name, reason, expected, received, note string) {
 }
 
 func (e *evaluation) algorithm(a jwt.Algorithm) {
-	if !jwt.Allows(e.rule.algs, a) {
+	if !e.admitsAlgorithm(a) {
 		e.fail(checkAlgorithm, ReasonAlgorithm, "", clip(string(a)), e.text(
 			"error validating token: invalid algorithm (alg) header parameter: token signed with unexpected algorithm",
 			"the token's signature algorithm is not allowed"))
@@ -164,7 +167,7 @@ func (e *evaluation) algorithm(a jwt.Algorithm) {
 
 func (e *evaluation) issuer() {
 	iss, has := e.claims.Issuer()
-	if e.rule.issuer != "" && (!has || iss != e.rule.issuer) {
+	if _, known := e.bounds(); !known || e.rule.issuer != "" && (!has || iss != e.rule.issuer) {
 		e.fail(checkIssuer, ReasonIssuer, e.rule.issuer, clip(iss), e.text(
 			"error validating token: invalid issuer (iss) claim",
 			"the token's issuer is not the one of this identity provider"))
@@ -188,6 +191,9 @@ func (e *evaluation) subject() {
 // audience only a token that names none passes, and "" is a name.
 func (e *evaluation) audience() {
 	aud, _ := e.claims.Audience()
+	if e.issuerAudience(aud) {
+		return
+	}
 	match := slices.ContainsFunc(aud, func(a string) bool { return slices.Contains(e.rule.auds, a) })
 	if match && e.terse {
 		return

@@ -32,6 +32,9 @@ type Spec struct {
 
 	// Issuer must equal iss byte for byte. Empty: any issuer (Login only).
 	Issuer string
+	// Issuers, when not nil, are the only issuers whose tokens are admitted,
+	// each with bounds of its own. They hold besides the rule's. Login only.
+	Issuers []IssuerBounds
 	// Audiences: aud must contain one of them, byte for byte. Empty: only
 	// tokens without an audience (Login only).
 	Audiences []string
@@ -92,6 +95,20 @@ type Spec struct {
 	ExtraClaims string
 }
 
+// IssuerBounds are what the operator says of one issuer, whatever the rule.
+type IssuerBounds struct {
+	// Issuer must equal iss byte for byte.
+	Issuer string
+	// Audiences: aud must contain one of them. A rule without audiences then
+	// takes tokens that name one. Empty: the rule's audiences alone count.
+	Audiences []string
+	// Algorithms is the allow-list; nil means that the rule's alone counts.
+	Algorithms []jwt.Algorithm
+	// MaxAge, when positive, is the greatest age counted from iat, which is
+	// then required.
+	MaxAge time.Duration
+}
+
 // Times are the time rules. For every leeway, zero means the default and a
 // negative value means none.
 type Times struct {
@@ -146,6 +163,7 @@ type Rule struct {
 	style    Style
 	name     string
 	issuer   string
+	issuers  map[string]IssuerBounds // nil: any that issuer admits
 	auds     []string
 	subject  string
 	algs     []jwt.Algorithm
@@ -174,6 +192,7 @@ func Compile(s Spec) (*Rule, error) {
 	r.bound = p.boundClaims(s.BoundClaims, s.BoundClaimsGlob)
 	r.mappings = p.claimMappings(s.ClaimMappings)
 	r.groups = p.groups(s)
+	r.issuers = p.issuers(s)
 	switch s.Style {
 	case Login:
 		p.login(s)

@@ -98,9 +98,9 @@ func (e *evaluation) lifetime(iat time.Time, has bool, exp time.Time) {
 
 // age applies the greatest age and settles when the token ends.
 func (e *evaluation) age(iat time.Time, has bool, exp time.Time) {
-	t := e.rule.times
+	t, most := e.rule.times, e.maxAge()
 	e.grant.Expires = exp.Add(t.ClockSkew)
-	if t.MaxAge <= 0 {
+	if most <= 0 {
 		return
 	}
 	if !has {
@@ -109,7 +109,7 @@ func (e *evaluation) age(iat time.Time, has bool, exp time.Time) {
 			"the token has no issue time (iat), so its age is unknown"))
 		return
 	}
-	end := iat.Add(t.MaxAge)
+	end := iat.Add(most)
 	if e.now.Add(-t.ClockSkew).After(end) {
 		e.fail(checkMaxAge, ReasonTooOld, stamp(end), stamp(e.now), e.text(
 			"error validating token: invalid issued at (iat) claim: token is too old",

@@ -154,3 +154,77 @@ func TestTheOperatorsOrderMayChooseTheRole(t *testing.T) {
 		t.Errorf("the audit entry must say why no role admits it: %v", e.Checks)
 	}
 }
+
+// TestEachIssuerOfAMountMayHaveBounds: keys that stand in the configuration,
+// algorithms, audiences and ages belong to one issuer only.
+func TestEachIssuerOfAMountMayHaveBounds(t *testing.T) {
+	d := newDoor(t)
+	d.enableJWT()
+	one, pem := d.issuer(), idptest.NewKey(t, "any-kid", "ES256")
+	type m = map[string]any
+	pairs := []any{
+		m{"jwks_url": one.JWKSURL(), "issuer": one.Issuer(), "bound_audiences": "bao, more", "jwt_supported_algs": []string{"ES256"}, "max_token_age": "90"},
+		m{"jwt_validation_pubkeys": []string{string(pem.PEM(t))}, "issuer": "https://pem.example", "max_token_age": 30},
+	}
+	d.do("PUT", "auth/jwt/config", rootToken, m{"jwks_pairs": pairs}).want(204)
+	d.role("demo", m{"bound_audiences": "bao,x", "clock_skew_leeway": -1}).want(204)
+	d.role("open", m{"bound_audiences": "", "bound_subject": "user", "clock_skew_leeway": -1}).want(200)
+	now := d.clock.now().Unix()
+	byPEM := func(with m) string { return pem.Token(t, d.claims(with)) }
+	mine := m{"iss": "https://pem.example"}
+	d.login("demo", one.Token("bao", nil)).want(200)
+	d.login("demo", byPEM(mine)).want(200)
+	const aud = "error validating token: invalid audience (aud) claim: audience claim does not match any expected audience"
+	for name, tc := range map[string]struct{ role, jwt, want string }{
+		"one's key for the other": {"demo", one.Token("bao", mine), "error validating token: error verifying token signature: failed to verify id token signature"},
+		"the PEM key for one":     {"demo", byPEM(m{"iss": one.Issuer()}), "error validating token: error verifying token signature: failed to verify id token signature"},
+		"a stranger":              {"demo", byPEM(m{"iss": "https://x.example"}), "error validating token: invalid issuer (iss) claim"},
+		"one's audience":          {"demo", one.Token("x", nil), aud + " of the issuer"},
+		"the role's audience":     {"demo", one.Token("more", nil), aud},
+		"one's age":               {"demo", one.Token("bao", m{"iat": now - 91}), "error validating token: invalid issued at (iat) claim: token is too old"},
+		"the other's age":         {"demo", byPEM(m{"iss": "https://pem.example", "iat": now - 31}), "error validating token: invalid issued at (iat) claim: token is too old"},
+		"nobody's audience":       {"open", byPEM(mine), "audience claim found in JWT but no audiences bound to the role"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d.login(tc.role, tc.jwt).refused(400, tc.want)
+		})
+	}
+	d.login("open", one.Token("more", m{"sub": "user"})).want(200)
+	rs := idptest.NewPlain(t) // signs with RS256
+	rs.SetClock(d.clock.now)
+	d.do("PUT", "auth/jwt/config", rootToken, m{"jwks_pairs": []any{m{"oidc_discovery_url": rs.Issuer(), "jwt_supported_algs": "ES256,PS256"}}}).want(204)
+	d.login("demo", rs.Token("bao", nil)).refused(400, "error validating token: invalid algorithm (alg) header parameter: token signed with unexpected algorithm")
+	if n, _ := rs.Fetches(); n > 1 {
+		t.Error("a token that can never pass made the server fetch keys")
+	}
+
+	d.do("PUT", "auth/jwt/config", rootToken, m{"jwks_pairs": pairs}).want(204)
+	got := d.do("GET", "auth/jwt/config", rootToken, nil).want(200).data()["jwks_pairs"].([]any)
+	if words(got...) != words(
+		m{"jwks_url": one.JWKSURL(), "issuer": one.Issuer(), "jwks_ca_pem": "", "bound_audiences": "[bao more]", "jwt_supported_algs": "[ES256]", "max_token_age": 90},
+		m{"jwt_validation_pubkeys": []string{strings.TrimSpace(string(pem.PEM(t)))}, "issuer": "https://pem.example", "jwks_ca_pem": "", "max_token_age": 30}) {
+		t.Error(got)
+	}
+	d.do("PUT", "auth/jwt/config", rootToken, m{"jwks_pairs": got}).want(204) // what was read can be written
+	const shape = "invalid jwks_pairs: jwks_pairs must be provided as a list of json objects with the fields jwks_url and jwks_ca_pem"
+	for name, tc := range map[string]struct {
+		pair m
+		want string
+	}{
+		"bounds of nobody": {m{"jwks_url": one.JWKSURL(), "bound_audiences": "a"}, "invalid jwks_pairs: jwt_validation_pubkeys, bound_audiences, jwt_supported_algs and max_token_age need the issuer for whose tokens they are"},
+		"keys of nobody":   {m{"jwt_validation_pubkeys": string(pem.PEM(t))}, "invalid jwks_pairs: jwt_validation_pubkeys, bound_audiences, jwt_supported_algs and max_token_age need the issuer for whose tokens they are"},
+		"two sources":      {m{"jwks_url": one.JWKSURL(), "jwt_validation_pubkeys": string(pem.PEM(t)), "issuer": "a"}, shape},
+		"no source":        {m{"issuer": "a"}, shape},
+		"list of numbers":  {m{"jwks_url": one.JWKSURL(), "issuer": "a", "bound_audiences": []int{1}}, shape},
+		"audience object":  {m{"jwks_url": one.JWKSURL(), "issuer": "a", "bound_audiences": m{}}, shape},
+		"age in words":     {m{"jwks_url": one.JWKSURL(), "issuer": "a", "max_token_age": "long"}, shape},
+		"negative age":     {m{"jwks_url": one.JWKSURL(), "issuer": "a", "max_token_age": -1}, shape},
+		"age of a list":    {m{"jwks_url": one.JWKSURL(), "issuer": "a", "max_token_age": []int{1}}, shape},
+		"HS256":            {m{"jwks_url": one.JWKSURL(), "issuer": "a", "jwt_supported_algs": "HS256"}, `invalid jwks_pairs: invalid jwt_supported_algs: unsupported signing algorithm "HS256"`},
+		"no key":           {m{"jwt_validation_pubkeys": "x", "issuer": "a"}, "invalid jwks_pairs: error parsing public key: data does not contain any valid public keys"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d.do("PUT", "auth/jwt/config", rootToken, m{"jwks_pairs": []any{tc.pair}}).refused(400, tc.want)
+		})
+	}
+}

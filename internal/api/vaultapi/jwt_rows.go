@@ -22,7 +22,7 @@ var jwtConfigFields = []Field{
 	{Name: "oidc_response_types", Type: CommaList, Help: "\"code\" or \"id_token\"."},
 	{Name: "jwks_url", Help: "URL of a JSON Web Key Set (RFC 7517)."},
 	{Name: "jwks_ca_pem", Help: "CA certificates that the key set's endpoint must chain to."},
-	{Name: "jwks_pairs", Type: Any, Help: "List of objects with jwks_url or oidc_discovery_url, jwks_ca_pem, and the issuer whose keys they are."},
+	{Name: "jwks_pairs", Type: Any, Help: "List of objects with jwks_url, oidc_discovery_url or jwt_validation_pubkeys, jwks_ca_pem, the issuer whose keys they are, and bounds on its tokens: bound_audiences, jwt_supported_algs, max_token_age."},
 	{Name: "jwt_validation_pubkeys", Type: CommaList, Help: "Public keys in PEM."},
 	{Name: "jwt_supported_algs", Type: CommaList, Help: "Signature algorithms that are allowed; empty: every asymmetric one."},
 	{Name: "bound_issuer", Help: "What the iss claim must be."},
