@@ -155,3 +155,23 @@ func TestVaultClientLifetimeWatcherStopsForARevokedToken(t *testing.T) {
 		t.Error("the watcher never notices")
 	}
 }
+
+// What knows the Kubernetes method sends the same role and jwt: a JWT mount at
+// that path serves it.
+func TestKubernetesClientsLogInAtAJWTMount(t *testing.T) {
+	s := servertest.Start(t, servertest.Options{})
+	idp := setup(t, s)
+	put(t, s, "sys/auth/kubernetes", map[string]any{"type": "jwt"})
+	put(t, s, "auth/kubernetes/config", map[string]any{"jwks_url": idp.JWKSURL(), "bound_issuer": idp.Issuer()})
+	put(t, s, "auth/kubernetes/role/pod", map[string]any{
+		"role_type": "jwt", "user_claim": "sub", "bound_audiences": []string{audience}, "bound_subject": "system:serviceaccount:shop:web", "token_policies": []string{"app"},
+	})
+	c := client(t, s, "")
+	write := func(sub string) (*vault.Secret, error) {
+		return c.Logical().Write("auth/kubernetes/login", map[string]any{"role": "pod", "jwt": idp.Token(audience, map[string]any{"sub": sub})})
+	}
+	in := must[*vault.Secret](t)(write("system:serviceaccount:shop:web"))
+	same(t, "policies", in.Auth.Policies, []string{"app", "default"})
+	_, err := write("system:serviceaccount:shop:other")
+	refused(t, err, 400, "subject")
+}
