@@ -61,7 +61,7 @@ func (a *app) kvLocate(ctx context.Context, mount, arg string) (kvPath, error) {
 		s, err = nil, nil
 	}
 	if err != nil {
-		return kvPath{}, failed(err, "Error making API request to find the mount of %s", ask)
+		return kvPath{}, failed(err, "Error finding the mount of %s", ask)
 	}
 	p := kvPath{c: c, key: key}
 	if s != nil {
