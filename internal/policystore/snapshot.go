@@ -65,8 +65,8 @@ func (s *snapshot) load(name string, value []byte, old *snapshot) error {
 	if err := json.Unmarshal(value, &r); err != nil {
 		return fmt.Errorf("stored record: %w", err)
 	}
-	s.texts[name] = Policy{Name: name, Text: r.Text, Version: r.Version, Modified: r.Modified, CASRequired: r.CAS}
-	if old != nil && old.texts[name].Text == r.Text && old.rules[name] != nil {
+	s.texts[name] = Policy{Name: name, Text: r.Text, Version: r.Version, Modified: r.Modified, CASRequired: r.CAS, AllowSlashes: r.Slashes}
+	if old != nil && old.texts[name].Text == r.Text && old.texts[name].AllowSlashes == r.Slashes && old.rules[name] != nil {
 		s.rules[name] = old.rules[name]
 		return nil
 	}
@@ -74,6 +74,9 @@ func (s *snapshot) load(name string, value []byte, old *snapshot) error {
 	if err != nil {
 		delete(s.rules, name)
 		return err
+	}
+	if r.Slashes {
+		p = p.WithSlashes()
 	}
 	s.rules[name] = p
 	return nil

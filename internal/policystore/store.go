@@ -35,6 +35,8 @@ type Policy struct {
 	Modified time.Time // zero for built-in texts
 	// CASRequired: a write must say which version it replaces.
 	CASRequired bool
+	// AllowSlashes: values of templates may hold "/".
+	AllowSlashes bool
 }
 
 // Write is a new text for a policy.
@@ -46,6 +48,9 @@ type Write struct {
 	Replaces *int
 	// CASRequired changes whether later writes must set Replaces; nil leaves it.
 	CASRequired *bool
+	// AllowSlashes lets values of templates hold "/". It belongs to the text: a
+	// write that leaves it out takes it back.
+	AllowSlashes bool
 }
 
 type record struct {
@@ -53,6 +58,7 @@ type record struct {
 	Version  int       `json:"version"`
 	Modified time.Time `json:"modified"`
 	CAS      bool      `json:"cas_required,omitzero"`
+	Slashes  bool      `json:"allow_slashes,omitzero"`
 }
 
 // Store keeps the policies. Build it with Open.
@@ -232,7 +238,7 @@ func stored(tx storage.ReadTx, name string) (*record, error) {
 
 // after is the record that follows prev, which is nil for a new policy.
 func (w Write) after(prev *record) (record, error) {
-	rec := record{Text: w.Text, Version: 1}
+	rec := record{Text: w.Text, Version: 1, Slashes: w.AllowSlashes}
 	if prev != nil {
 		rec.Version, rec.CAS = prev.Version+1, prev.CAS
 	}

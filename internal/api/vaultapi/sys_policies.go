@@ -19,6 +19,8 @@ var policyFields = []Field{
 	{Name: "rules", Deprecated: true, Help: "Use policy."},
 	{Name: "cas", Type: Int, Help: "Version that this text replaces; -1: there must be none yet."},
 	{Name: "cas_required", Type: Bool, Help: "Whether later writes must set cas."},
+	{Name: "allow_slashes_in_identity_templates", Type: Bool, Help: "Let values of templates hold \"/\"."},
+	{Name: "allow_wildcards_in_identity_templates", Type: Bool, Help: "Refused when true: no value may widen a path."},
 	{Name: "expiration", Help: "Refused: policies do not end by themselves."},
 	{Name: "ttl", Help: "Refused: policies do not end by themselves."},
 }
@@ -66,6 +68,7 @@ func readPolicy(key string) Handler {
 		d := map[string]any{"name": p.Name, "policy": p.Text}
 		if p.Version > 0 {
 			d["version"], d["cas_required"] = p.Version, p.CASRequired
+			d["allow_slashes_in_identity_templates"], d["allow_wildcards_in_identity_templates"] = p.AllowSlashes, false
 			d["modified"] = p.Modified.UTC().Format(time.RFC3339Nano)
 		}
 		return &Reply{Data: d}, nil
@@ -83,8 +86,11 @@ func writePolicy(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
 	if b, err := base64.StdEncoding.DecodeString(text); err == nil && utf8.Valid(b) {
 		text = string(b)
 	}
-	w := policystore.Write{Text: text}
+	w := policystore.Write{Text: text, AllowSlashes: c.Bool("allow_slashes_in_identity_templates")}
 	switch {
+	case c.Bool("allow_wildcards_in_identity_templates"):
+		return nil, fault.New(fault.Invalid, "'allow_wildcards_in_identity_templates' is not offered: whoever names a user or a claim would widen the path; "+
+			"'allow_slashes_in_identity_templates' is")
 	case c.Has("expiration") && c.Has("ttl"):
 		return nil, fault.New(fault.Invalid, "cannot supply both 'expiration' and 'ttl' for policies")
 	case c.Has("expiration") || c.Has("ttl"):

@@ -205,6 +205,16 @@ func TestPolicyWritesCanSayWhatTheyReplace(t *testing.T) {
 	put(map[string]any{"cas": 2, "cas_required": false}).want(204)
 	put(map[string]any{}).want(204)
 	put(map[string]any{"ttl": "1h", "expiration": "2030-01-01T00:00:00Z"}).refused(400, "cannot supply both 'expiration' and 'ttl' for policies")
+	const slashes = "allow_slashes_in_identity_templates"
+	put(map[string]any{slashes: true}).want(204)
+	if got := d.do("GET", "sys/policies/acl/p", rootToken, nil).want(200).data(); got[slashes] != true || got["allow_wildcards_in_identity_templates"] != false {
+		t.Errorf("reads %v", got)
+	}
+	put(map[string]any{}).want(204) // the permission goes with the text that it was given for
+	if got := d.do("GET", "sys/policies/acl/p", rootToken, nil).want(200).data(); got[slashes] != false {
+		t.Errorf("reads %v", got)
+	}
+	put(map[string]any{"allow_wildcards_in_identity_templates": true}).want(400)
 	put(map[string]any{"ttl": "1h"}).refused(400, "policies do not end by themselves: leave out 'expiration' and 'ttl'")
 }
 
@@ -242,4 +252,36 @@ func TestVisibleMounts(t *testing.T) {
 	d.do("GET", "sys/internal/ui/mounts/other/x", token, nil).refused(403, no+`"other/x/"`)
 	d.do("GET", "sys/internal/ui/mounts/kv", "", nil).refused(403, "permission denied")
 	d.do("GET", "sys/internal/ui/mounts/kv", "nonsense", nil).refused(403, "permission denied")
+}
+
+// A GitLab project path is "group/project": a policy must say that it wants
+// such values in its templates, and what widens a path stays out even then.
+func TestPolicyForProjectPaths(t *testing.T) {
+	d := kvDoor(t)
+	key := d.withConfig()
+	d.role("ci", map[string]any{"token_policies": "project", "claim_mappings": map[string]any{"project_path": "project"}}).want(200)
+	accessor := d.do("GET", "sys/auth/jwt", rootToken, nil).data()["accessor"].(string)
+	policy := map[string]any{"policy": `path "secret/data/{{identity.entity.aliases.` + accessor + `.metadata.project}}/*" { capabilities = ["create"] }`}
+	status := func(project, path string) int {
+		t.Helper()
+		token := d.login("ci", key.Token(t, d.claims(map[string]any{"project_path": project}))).auth()["client_token"].(string)
+		return d.do("POST", "secret/data/"+path, token, `{"data":{}}`).status
+	}
+	d.do("PUT", "sys/policies/acl/project", rootToken, policy).want(204)
+	if got := status("group/app", "group/app/a"); got != 403 {
+		t.Errorf("a value with a slash counts without the permission: %d", got)
+	}
+	policy["allow_slashes_in_identity_templates"] = true
+	d.do("PUT", "sys/policies/acl/project", rootToken, policy).want(204)
+	for _, c := range []struct {
+		project, path string
+		want          int
+	}{
+		{"group/app", "group/app/b", 200}, {"group/app", "group/other/b", 403}, {"group/app", "group/b", 403},
+		{"group/*", "group/app/c", 403}, {"+/app", "group/app/d", 403}, {"group/../other", "other/e", 403},
+	} {
+		if got := status(c.project, c.path); got != c.want {
+			t.Errorf("%s on %s: %d, want %d", c.project, c.path, got, c.want)
+		}
+	}
 }

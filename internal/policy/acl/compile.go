@@ -50,7 +50,7 @@ func Compile(policies []*Policy, ids TemplateData) (*ACL, error) {
 		count++
 		a.root = a.root || p.root
 		for i := range p.rules {
-			a.add(byPath, p.name, &p.rules[i], &ids)
+			a.add(byPath, p, &p.rules[i], &ids)
 		}
 	}
 	if a.root && count > 1 {
@@ -64,10 +64,10 @@ func Compile(policies []*Policy, ids TemplateData) (*ACL, error) {
 }
 
 // add merges one rule of one policy into the rules by path text.
-func (a *ACL) add(byPath map[string]*merged, name string, r *rule, ids *TemplateData) {
-	pat := r.pat
+func (a *ACL) add(byPath map[string]*merged, p *Policy, r *rule, ids *TemplateData) {
+	name, pat := p.name, r.pat
 	if r.templated {
-		path, err := resolve(r.path, ids)
+		path, err := resolve(r.path, ids, p.slashes)
 		if err == nil {
 			pat, err = compilePattern(path)
 		}

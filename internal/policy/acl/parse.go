@@ -17,10 +17,21 @@ type Policy struct {
 	text  string
 	rules []rule
 	root  bool
+	// slashes: template values of this policy may hold "/".
+	slashes bool
 }
 
 // Name returns the policy's normalised name.
 func (p *Policy) Name() string { return p.name }
+
+// WithSlashes returns the policy with templates whose values may hold "/", so
+// that one value spells several segments. Whatever else could widen a path
+// still drops the rule.
+func (p *Policy) WithSlashes() *Policy {
+	q := *p
+	q.slashes = true
+	return &q
+}
 
 // Text returns the policy as it was written.
 func (p *Policy) Text() string { return p.text }

@@ -51,14 +51,15 @@ func checkTemplates(path string) error {
 }
 
 // resolve fills in the templates of a path. It fails, and the rule is dropped,
-// if a value is missing or could widen the path.
-func resolve(path string, d *TemplateData) (string, error) {
+// if a value is missing or could widen the path. With slashes a value may span
+// several segments.
+func resolve(path string, d *TemplateData, slashes bool) (string, error) {
 	out, err := expand(path, func(name string) (string, error) {
 		v, ok := d.lookup(name)
 		if !ok || v == "" {
 			return "", fmt.Errorf("{{%s}}: %w", name, errUnresolved)
 		}
-		if !safeValue(v) {
+		if !safeValue(v, slashes) {
 			return "", fmt.Errorf("{{%s}}: %w", name, errUnsafe)
 		}
 		return v, nil
@@ -76,8 +77,16 @@ func resolve(path string, d *TemplateData) (string, error) {
 }
 
 // safeValue reports whether a value stays inside the one segment that it is
-// put into.
-func safeValue(v string) bool {
+// put into, or with slashes inside whole segments of its own.
+func safeValue(v string, slashes bool) bool {
+	if slashes && strings.Contains(v, "/") {
+		for seg := range strings.SplitSeq(v, "/") {
+			if seg == "" || !safeValue(seg, false) {
+				return false
+			}
+		}
+		return true
+	}
 	return v != "." && utf8.ValidString(v) && !strings.Contains(v, "..") &&
 		!strings.ContainsAny(v, "*+/\\") && !strings.ContainsFunc(v, unicode.IsControl)
 }

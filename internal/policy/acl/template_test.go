@@ -112,3 +112,31 @@ func TestTemplatePlusStar(t *testing.T) {
 		t.Errorf("dropped %+v", a.Dropped())
 	}
 }
+
+// A policy can let values span segments; what widens a path stays out.
+func TestTemplateValuesWithSlashes(t *testing.T) {
+	p := parse(t, `path "secret/{{identity.entity.name}}/*" { capabilities = ["read"] }`)
+	for value, path := range map[string]string{
+		"group/project": "secret/group/project/x", "a/b/c": "secret/a/b/c/x", "plain": "secret/plain/x",
+		"/a": "", "a/": "", "a//b": "", "a/../b": "", "a/./b": "", "../a": "", "a/*": "", "*/a": "", "a/+": "", "+/a": "", "a/b*": "", "a\\b/c": "", "a/b\x00": "", "": "",
+	} {
+		ids := TemplateData{EntityName: value}
+		a, err := Compile([]*Policy{p.WithSlashes()}, ids)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if path == "" {
+			if len(a.Dropped()) != 1 || a.AnyUnder("") {
+				t.Errorf("%q: the rule was not dropped", value)
+			}
+			continue
+		}
+		if !a.Decide(Question{Operation: Read, Path: path}).Allowed || a.Decide(Question{Operation: Read, Path: "secret/other/x"}).Allowed {
+			t.Errorf("%q: %+v", value, a.Resultant())
+		}
+		strict, err := Compile([]*Policy{p}, ids)
+		if err != nil || strict.AnyUnder("") != (value == "plain") {
+			t.Errorf("%q without the permission: %+v, %v", value, strict.Resultant(), err)
+		}
+	}
+}
