@@ -55,6 +55,18 @@ func (m *memory) change(f func(*jwks.Kept)) {
 	}
 }
 
+func (m *memory) breakDown() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.fail = errors.New("disk")
+}
+
+func (m *memory) forget() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	clear(m.kept)
+}
+
 // boot starts a source as after a restart, with an empty memory of its own.
 func boot(t *testing.T, w *world, m *memory, change func(*jwks.URLConfig)) jwks.Source {
 	t.Helper()
@@ -169,9 +181,9 @@ func TestAMemoryThatIsOfNoUseIsNotUsed(t *testing.T) {
 		spoil  func(m *memory, w *world)
 		logged string
 	}{
-		"fails":         {func(m *memory, _ *world) { m.fail = errors.New("disk") }, "step=load"},
+		"fails":         {func(m *memory, _ *world) { m.breakDown() }, "step=load"},
 		"is no set":     {func(m *memory, _ *world) { m.change(func(k *jwks.Kept) { k.Document = []byte(secret) }) }, "step=load"},
-		"is empty":      {func(m *memory, _ *world) { clear(m.kept) }, ""},
+		"is empty":      {func(m *memory, _ *world) { m.forget() }, ""},
 		"is too old":    {func(m *memory, _ *world) { m.change(func(k *jwks.Kept) { k.Fetched = k.Fetched.Add(-time.Hour) }) }, ""},
 		"is of no time": {func(m *memory, _ *world) { m.change(func(k *jwks.Kept) { k.Fetched = time.Time{} }) }, ""},
 		"is tomorrow's": {func(m *memory, _ *world) { m.change(func(k *jwks.Kept) { k.Fetched = k.Fetched.Add(time.Second) }) }, ""},
@@ -219,9 +231,7 @@ func TestKeysAreKeptWhenTheyChangeAndNowAndThen(t *testing.T) {
 	if second := <-m.saves; second.Sub(first) != 10*time.Minute {
 		t.Errorf("kept again after %v", second.Sub(first))
 	}
-	m.mu.Lock()
-	m.fail = errors.New("disk")
-	m.mu.Unlock()
+	m.breakDown()
 	fetch(11 * time.Minute)
 	<-m.saves
 	w.ask("key-2", nil)

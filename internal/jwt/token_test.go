@@ -61,7 +61,7 @@ func TestTokenAccessors(t *testing.T) {
 	if kid, ok := token.KeyID(); kid != "the-kid" || !ok || token.Type() != "JWT" || token.Algorithm() != jwt.ES256 {
 		t.Error("the header is not what was signed")
 	}
-	if token.Hash() != sha256.Sum256([]byte(raw)) {
+	if token.Hash() != sha256.Sum256([]byte(raw)) || token.Len() != len(raw) {
 		t.Error("the hash is not that of the text")
 	}
 	bare, err := jwt.Parse(key.Sign(t, `{"alg":"ES256"}`, `{}`), jwt.BearerLimits)
