@@ -43,7 +43,7 @@ var allowed = map[string][]string{
 	"auditstore": {"audit", "fault", "storage"},
 	"gate":       {"audit", "fault", "policy", "principal"},
 
-	"metrics": {"audit", "fault", "gate"},
+	"metrics": {"audit", "fault", "gate", "jwks"},
 
 	"iam":         {"fault", "jwks", "jwt", "policy", "policy/votes", "principal", "seal", "storage", "trust"},
 	"tokencache":  {},

@@ -39,8 +39,11 @@ type Options struct {
 	After func(time.Duration) <-chan time.Time
 }
 
-// Client makes sources that fetch their keys.
-type Client struct{ o Options }
+// Client makes sources that fetch their keys, and knows those that are open.
+type Client struct {
+	o    Options
+	open openSources
+}
 
 // NewClient returns a client.
 func NewClient(o Options) *Client {
@@ -56,7 +59,7 @@ func NewClient(o Options) *Client {
 	if o.After == nil {
 		o.After = time.After
 	}
-	return &Client{o: o}
+	return &Client{o: o, open: openSources{all: map[*remote]struct{}{}}}
 }
 
 // URLConfig names a JWKS endpoint.
@@ -89,7 +92,7 @@ func (c *Client) URL(cfg URLConfig) (Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newRemote(c.o, "jwks", cfg.URL, sourceName("jwks", cfg.URL, cfg.CAPEM, cfg.TLS), &urlLocator{f: f, url: cfg.URL}), nil
+	return c.open.add(newRemote(c.o, "jwks", cfg.URL, sourceName("jwks", cfg.URL, cfg.CAPEM, cfg.TLS), &urlLocator{f: f, url: cfg.URL})), nil
 }
 
 // DiscoveryConfig names an issuer that publishes a discovery document.
@@ -114,7 +117,7 @@ func (c *Client) Discovery(cfg DiscoveryConfig) (Source, error) {
 		return nil, err
 	}
 	l := &discoveryLocator{f: f, issuer: cfg.Issuer, check: c.checkURL, now: c.o.Now}
-	return newRemote(c.o, "discovery", cfg.Issuer, sourceName("discovery", cfg.Issuer, cfg.CAPEM, cfg.TLS), l), nil
+	return c.open.add(newRemote(c.o, "discovery", cfg.Issuer, sourceName("discovery", cfg.Issuer, cfg.CAPEM, cfg.TLS), l)), nil
 }
 
 // checkURL refuses what would never be fetched, so that the operator learns of

@@ -242,3 +242,44 @@ func TestKeysAreKeptWhenTheyChangeAndNowAndThen(t *testing.T) {
 		t.Error("the operator does not learn that nothing is kept")
 	}
 }
+
+func TestStatsTellHowAllOpenSourcesAreDoing(t *testing.T) {
+	w := newWorld(t, false)
+	client := jwks.NewClient(jwks.Options{Now: w.clock.Now, AllowLoopbackHTTP: true, After: func(time.Duration) <-chan time.Time { return nil }})
+	open := func(p *idptest.Provider) jwks.Source {
+		s, err := client.URL(jwks.URLConfig{URL: p.JWKSURL(), CAPEM: p.CAPEM()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(s.Close)
+		return s
+	}
+	check := func(want jwks.Stats) {
+		t.Helper()
+		if got := client.Stats(); got != want {
+			t.Errorf("%+v, want %+v", got, want)
+		}
+	}
+	check(jwks.Stats{})
+	other := idptest.New(t)
+	one, two, idle := open(w.idp), open(other), open(other)
+	check(jwks.Stats{Sources: 3})
+	if err := one.Probe(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.Advance(time.Minute)
+	if err := two.Probe(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	check(jwks.Stats{Sources: 3, Oldest: time.Minute})
+	w.idp.Fail(idptest.Status500)
+	if err := one.Probe(t.Context()); err == nil {
+		t.Fatal("it works")
+	}
+	check(jwks.Stats{Sources: 3, Failing: 1, Oldest: time.Minute})
+	w.clock.Advance(59*time.Minute + 30*time.Second)
+	check(jwks.Stats{Sources: 3, Failing: 1, Without: 1, Oldest: 59*time.Minute + 30*time.Second})
+	one.Close()
+	idle.Close()
+	check(jwks.Stats{Sources: 1, Oldest: 59*time.Minute + 30*time.Second})
+}

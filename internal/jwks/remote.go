@@ -32,6 +32,7 @@ type remote struct {
 	kind, url string
 	name      string // under which Options.Memory keeps the set
 	loc       locator
+	forget    func() // tells the client that the source is closed
 
 	snap atomic.Pointer[snapshot]
 	gen  atomic.Uint64
@@ -396,6 +397,7 @@ func (r *remote) Probe(ctx context.Context) error {
 }
 
 func (r *remote) Close() {
+	r.forget()
 	r.mu.Lock()
 	r.closed = true
 	r.mu.Unlock()

@@ -18,6 +18,7 @@ import (
 	"github.com/jotgate/jotgate/internal/audit"
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/gate"
+	"github.com/jotgate/jotgate/internal/jwks"
 )
 
 // Options of New.
@@ -25,6 +26,7 @@ type Options struct {
 	Version string
 	Sealed  func() bool        // is asked at each Text
 	Audit   func() audit.Stats // is asked at each Text
+	Keys    func() jwks.Stats  // is asked at each Text
 }
 
 // Metrics are the counters of one server. They live as long as it does, over
@@ -86,7 +88,25 @@ func New(o Options) *Metrics {
 	if o.Audit != nil {
 		m.registerAudit(o.Audit)
 	}
+	if o.Keys != nil {
+		m.registerKeys(o.Keys)
+	}
 	return m
+}
+
+func (m *Metrics) registerKeys(stats func() jwks.Stats) {
+	for _, g := range []struct {
+		name, help string
+		value      func(jwks.Stats) float64
+	}{
+		{"jotgate_key_sources", "Sources of public keys that are fetched: key set URLs and discovery issuers of both doors.", func(s jwks.Stats) float64 { return float64(s.Sources) }},
+		{"jotgate_key_sources_failing", "Those of them whose last fetch failed.", func(s jwks.Stats) float64 { return float64(s.Failing) }},
+		{"jotgate_key_sources_without_keys", "Those of them that were asked and have no key set that may be used.", func(s jwks.Stats) float64 { return float64(s.Without) }},
+		{"jotgate_key_set_oldest_seconds", "Time since the oldest key set in use was fetched; at an hour it is forgotten.", func(s jwks.Stats) float64 { return s.Oldest.Seconds() }},
+	} {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name, Help: g.help},
+			func() float64 { return g.value(stats()) }))
+	}
 }
 
 func (m *Metrics) registerAudit(stats func() audit.Stats) {

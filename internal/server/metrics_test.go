@@ -58,6 +58,7 @@ keys = '''` + string(key.JWK(t)) + `'''
 		`jotgate_requests_total{door="pvault",operation="get-vault-version",status="2xx"} 1`,
 		`jotgate_requests_total{door="pvault",operation="get-vault-version",status="4xx"} 1`,
 		`jotgate_refusals_total{door="vault",issuer="auth/jwt/",reason="wrong_audience"} 1`,
+		"jotgate_key_sources 1\n", "jotgate_key_sources_failing 0\n", "jotgate_key_sources_without_keys 0\n", "jotgate_key_set_oldest_seconds ",
 		`jotgate_refusals_total{door="pvault",issuer="one",reason="expired"} 1`,
 		`jotgate_key_fetches_total{result="failed"} 0`,
 		"jotgate_sealed 0", "jotgate_audit_refused_total 0", "go_goroutines",

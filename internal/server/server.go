@@ -14,6 +14,7 @@ import (
 	"github.com/jotgate/jotgate/internal/api/vaultapi"
 	"github.com/jotgate/jotgate/internal/audit"
 	"github.com/jotgate/jotgate/internal/config"
+	"github.com/jotgate/jotgate/internal/jwks"
 	"github.com/jotgate/jotgate/internal/metrics"
 	"github.com/jotgate/jotgate/internal/seal"
 	"github.com/jotgate/jotgate/internal/storage"
@@ -43,6 +44,7 @@ type Server struct {
 
 	metrics *metrics.Metrics
 	counted atomic.Pointer[audit.Broker] // audit, for the metrics
+	fetched atomic.Pointer[jwks.Client]  // the sources of keys, for the metrics
 
 	vault  *vaultapi.Door
 	pvault atomic.Pointer[pvaultapi.Door] // nil while sealed
@@ -68,7 +70,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Server, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.metrics = metrics.New(metrics.Options{Version: config.Version, Sealed: s.Sealed, Audit: s.auditStats})
+	s.metrics = metrics.New(metrics.Options{Version: config.Version, Sealed: s.Sealed, Audit: s.auditStats, Keys: s.keyStats})
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -207,6 +209,14 @@ func (s *Server) auditStats() audit.Stats {
 		return b.Stats()
 	}
 	return audit.Stats{}
+}
+
+// keyStats are the sources of keys since the last unseal.
+func (s *Server) keyStats() jwks.Stats {
+	if c := s.fetched.Load(); c != nil {
+		return c.Stats()
+	}
+	return jwks.Stats{}
 }
 
 // Run answers requests until the context ends or a listener fails, lets running

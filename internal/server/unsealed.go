@@ -73,6 +73,7 @@ func (s *Server) build(ctx context.Context) (_ *unsealed, err error) {
 		Now: s.now, AllowLoopbackHTTP: s.cfg.Keys.AllowLoopbackHTTP, Logger: s.log, Fetched: s.metrics.KeysFetched,
 		Memory: kept.New(s.barrier, s.barrier.Keyring()),
 	})
+	s.fetched.Store(keys)
 	id, err := s.clusterID(ctx)
 	if err != nil {
 		return nil, err
