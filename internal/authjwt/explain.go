@@ -22,7 +22,9 @@ type Explanation struct {
 	Allowed bool           `json:"allowed"`
 	Error   string         `json:"error,omitzero"`  // what the caller of the login would read
 	Reason  string         `json:"reason,omitzero"` // stable code of the refusal
-	Checks  []policy.Check `json:"checks"`
+	// Chosen: a login that names no role would get this one.
+	Chosen bool           `json:"chosen,omitzero"`
+	Checks []policy.Check `json:"checks"`
 	Grant   *Granted       `json:"grant,omitzero"` // nil when refused
 }
 
@@ -39,7 +41,8 @@ type Granted struct {
 
 // Explain tells what a login would come to, with every check that it makes. It
 // issues nothing, writes nothing and makes no entity. Without a role it looks
-// at the first hundred roles of the mount, those that allow first. An error of
+// at the roles that the mount's configuration names and at others, a hundred in
+// all; those that allow come first. An error of
 // kind fault.Invalid says that there is nothing to explain: no configuration,
 // no such role, no token.
 func (m *Method) Explain(ctx context.Context, rq Request) ([]Explanation, error) {
@@ -61,12 +64,12 @@ func (m *Method) Explain(ctx context.Context, rq Request) ([]Explanation, error)
 	if rq.JWT == "" {
 		return nil, invalid("missing token")
 	}
-	names, err := m.Roles(ctx, rq.Mount, "", maxExplained)
+	names, err := m.Roles(ctx, rq.Mount, "", maxExplained+1)
 	if err != nil {
 		return nil, err
 	}
 	var out []Explanation
-	for _, name := range names {
+	for _, name := range c.withNamed(names) {
 		r, err := m.role(ctx, rq.Mount, name, c)
 		if err != nil {
 			return nil, err
@@ -74,6 +77,9 @@ func (m *Method) Explain(ctx context.Context, rq Request) ([]Explanation, error)
 		if r != nil && r.rule != nil {
 			out = append(out, m.explainRole(ctx, c, r, rq))
 		}
+	}
+	if c.RoleSelection != selectByClaims || len(names) <= maxExplained { // else a login must name its role
+		c.choice(out)
 	}
 	slices.SortStableFunc(out, func(a, b Explanation) int {
 		switch {
@@ -85,6 +91,42 @@ func (m *Method) Explain(ctx context.Context, rq Request) ([]Explanation, error)
 		return 1
 	})
 	return out, nil
+}
+
+// withNamed puts the roles that the configuration names before the others.
+func (c *Config) withNamed(names []string) []string {
+	out := slices.Clone(c.RoleOrder)
+	if c.DefaultRole != "" {
+		out = append(out, c.DefaultRole)
+	}
+	for _, n := range names {
+		if !slices.Contains(out, n) {
+			out = append(out, n)
+		}
+	}
+	return out[:min(len(out), maxExplained)]
+}
+
+// choice marks the role that a login without one would get.
+func (c *Config) choice(found []Explanation) {
+	only := -1
+	for i := range found {
+		x := &found[i]
+		if !x.Allowed {
+			continue
+		}
+		switch {
+		case c.RoleSelection == selectFirst && slices.Contains(c.RoleOrder, x.Role), c.RoleSelection == "" && x.Role == c.DefaultRole:
+			x.Chosen = true
+			return // found is in the order of the configuration
+		case c.RoleSelection == selectByClaims && only >= 0:
+			return // two fit: none is chosen
+		}
+		only = i
+	}
+	if c.RoleSelection == selectByClaims && only >= 0 {
+		found[only].Chosen = true
+	}
 }
 
 func (m *Method) explainRole(ctx context.Context, c *compiledConfig, r *compiledRole, rq Request) Explanation {

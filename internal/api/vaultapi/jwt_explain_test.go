@@ -73,3 +73,51 @@ func TestExplainJudgesTheAddress(t *testing.T) {
 	}
 	d.do("POST", "auth/jwt/explain", rootToken, map[string]any{"role": "demo", "jwt": jwt, "remote_address": "x"}).refused(400, "remote_address must be an IP address")
 }
+
+func TestExplainTellsWhichRoleALoginWithoutOneGets(t *testing.T) {
+	d := newDoor(t)
+	d.enableJWT()
+	key := idptest.NewKey(t, "", "ES256")
+	for name, with := range map[string]map[string]any{
+		"a": nil, "b": nil, "ops": {"bound_claims": map[string]any{"team": "ops"}}, "z-none": {"bound_subject": "nobody"},
+	} {
+		d.role(name, with).want(204)
+	}
+	for _, tc := range []struct {
+		config map[string]any
+		team   string
+		want   string
+	}{
+		{map[string]any{}, "ops", ""},
+		{map[string]any{"default_role": "b"}, "ops", "b"},
+		{map[string]any{"default_role": "ops"}, "dev", ""},
+		{map[string]any{"role_selection": "first", "role_order": "z-none,ops,b"}, "ops", "ops"},
+		{map[string]any{"role_selection": "first", "role_order": "z-none,ops,b"}, "dev", "b"},
+		{map[string]any{"role_selection": "first", "role_order": "z-none"}, "ops", ""},
+		{map[string]any{"role_selection": "claims"}, "ops", ""}, // three fit
+	} {
+		tc.config["jwt_validation_pubkeys"] = string(key.PEM(t))
+		d.do("PUT", "auth/jwt/config", rootToken, tc.config).want(204)
+		jwt := key.Token(t, d.claims(map[string]any{"team": tc.team}))
+		chosen := ""
+		for _, r := range d.do("POST", "auth/jwt/explain", rootToken, map[string]any{"jwt": jwt}).want(200).data()["roles"].([]any) {
+			if r := r.(map[string]any); r["chosen"] == true {
+				chosen += r["role"].(string)
+			}
+		}
+		a := d.login("", jwt)
+		got := ""
+		if a.status == 200 {
+			got = a.auth()["metadata"].(map[string]any)["role"].(string)
+		}
+		if chosen != tc.want || got != tc.want {
+			t.Errorf("%v, team %s: explained as %q, logged in as %q, want %q", tc.config["role_selection"], tc.team, chosen, got, tc.want)
+		}
+	}
+	d.do("DELETE", "auth/jwt/role/a", rootToken, nil).want(204)
+	d.do("DELETE", "auth/jwt/role/b", rootToken, nil).want(204)
+	one := d.do("POST", "auth/jwt/explain", rootToken, map[string]any{"jwt": key.Token(t, d.claims(map[string]any{"team": "ops"}))}).want(200).data()["roles"].([]any)
+	if r := one[0].(map[string]any); r["role"] != "ops" || r["chosen"] != true {
+		t.Error(one)
+	}
+}
