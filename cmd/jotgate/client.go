@@ -47,7 +47,7 @@ func (a *app) client() (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	headers, err := a.set.extraHeaders()
+	headers, err := a.set.extraHeaders(a.env)
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,9 @@ func (a *app) token() (string, error) {
 	if v, source := variable(a.env, "TOKEN"); v != "" {
 		return checkToken(v, source)
 	}
+	if h, err := a.externalHelper(); err != nil || h != "" {
+		return a.helped(h, err)
+	}
 	path, err := a.tokenPath()
 	if err != nil {
 		return "", nil //nolint:nilerr // without a home directory there is no stored token
@@ -56,6 +59,12 @@ func (a *app) tokenPath() (string, error) {
 
 // storeToken keeps the token for later commands, readable by its owner only.
 func (a *app) storeToken(token string) error {
+	if h, err := a.externalHelper(); err != nil || h != "" {
+		if err == nil {
+			_, err = a.runHelper(h, "store", token)
+		}
+		return err
+	}
 	path, err := a.tokenPath()
 	if err != nil {
 		return cli.Fail(err, "cannot store the token")

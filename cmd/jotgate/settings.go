@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -20,6 +21,7 @@ type settings struct {
 	address, namespace, caCert, caPath, clientCert, clientKey, serverName string
 	skipVerify, curl, policy, noRedirect, nonInteractive, policyOverride  bool
 	wrapTTL, format, field                                                string
+	agentAddress, unlockKey                                               string
 	headers, mfa                                                          []string
 }
 
@@ -43,6 +45,9 @@ func (s *settings) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&s.noRedirect, "disable-redirects", false, "follow no redirect [VAULT_DISABLE_REDIRECTS]")
 	f.BoolVar(&s.nonInteractive, "non-interactive", false, "never ask on the terminal")
 	f.BoolVar(&s.policyOverride, "policy-override", false, "ask to override a soft-mandatory policy")
+	f.StringVar(&s.agentAddress, "agent-address", "", "address of a local agent to send requests to instead [VAULT_AGENT_ADDR]")
+	f.StringVar(&s.unlockKey, "unlock-key", "", "accepted; there are no locked namespaces")
+	_ = f.MarkHidden("unlock-key")
 	_ = f.MarkHidden("ns")
 	_ = f.MarkHidden("policy-override")
 }
@@ -63,10 +68,17 @@ func either(flag string, env *cli.Env, name string) string {
 	return v
 }
 
-// addr returns the server's address and checks it.
+// addr returns the server's address and checks it. An agent stands before the
+// server, unless a flag names the server.
 func (s *settings) addr(env *cli.Env) (*url.URL, error) {
+	if s.agentAddress != "" {
+		return cli.ParseAddr(s.agentAddress, "-agent-address")
+	}
 	if s.address != "" {
 		return cli.ParseAddr(s.address, "-address")
+	}
+	if v, source := variable(env, "AGENT_ADDR"); v != "" {
+		return cli.ParseAddr(v, source)
 	}
 	if v, source := variable(env, "ADDR"); v != "" {
 		return cli.ParseAddr(v, source)
@@ -93,29 +105,52 @@ func (s *settings) httpConfig(env *cli.Env) (cli.HTTPConfig, error) {
 		ClientKey:  either(s.clientKey, env, "CLIENT_KEY"),
 		ServerName: either(s.serverName, env, "TLS_SERVER_NAME"),
 		SkipVerify: s.skipVerify || skip,
+		Proxy:      either(either("", env, "PROXY_ADDR"), env, "HTTP_PROXY"),
 	}, nil
 }
 
 // extraHeaders are those of -header, *_HEADERS, -mfa and -policy-override.
-func (s *settings) extraHeaders() (http.Header, error) {
-	pairs, err := cli.Pairs("-header", s.headers)
+func (s *settings) extraHeaders(env *cli.Env) (http.Header, error) {
+	pairs, err := envHeaders(env)
 	if err != nil {
 		return nil, err
 	}
+	given, err := cli.Pairs("-header", s.headers)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(pairs, given)
 	h := http.Header{}
 	for k, v := range pairs {
 		if strings.HasPrefix(http.CanonicalHeaderKey(k), "X-Vault-") {
-			return nil, cli.Usagef("-header: %s is reserved; use the flag of its own", k)
+			return nil, cli.Usagef("-header and VAULT_HEADERS: %s is reserved; use the flag of its own", k)
 		}
 		h.Set(k, v)
 	}
-	for _, m := range s.mfa {
+	mfa := s.mfa
+	if v, _ := variable(env, "MFA"); v != "" && len(mfa) == 0 {
+		mfa = []string{v}
+	}
+	for _, m := range mfa {
 		h.Add("X-Vault-MFA", m)
 	}
 	if s.policyOverride {
 		h.Set("X-Vault-Policy-Override", "true")
 	}
 	return h, nil
+}
+
+// envHeaders are the headers of the variable, a JSON object of texts.
+func envHeaders(env *cli.Env) (map[string]string, error) {
+	out := map[string]string{}
+	v, source := variable(env, "HEADERS")
+	if v == "" {
+		return out, nil
+	}
+	if err := cli.Decode([]byte(v), &out); err != nil {
+		return nil, cli.Usagef("%s must be a JSON object of texts, such as {\"X-Team\":\"a\"}", source)
+	}
+	return out, nil
 }
 
 // wrap returns the wish for response wrapping, zero when there is none.

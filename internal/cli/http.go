@@ -34,6 +34,9 @@ type HTTPConfig struct {
 	ClientKey  string
 	ServerName string // name to expect in the server's certificate
 	SkipVerify bool   // accept any certificate: for tests only
+	// Proxy is the URL of the proxy for every request; "" means as HTTP_PROXY,
+	// HTTPS_PROXY and NO_PROXY say.
+	Proxy string
 }
 
 // NewHTTPClient returns a client that follows no redirect by itself: a
@@ -43,6 +46,14 @@ func NewHTTPClient(c HTTPConfig) (*http.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	proxy := http.ProxyFromEnvironment
+	if c.Proxy != "" {
+		u, err := url.Parse(c.Proxy)
+		if err != nil || u.Host == "" {
+			return nil, Usagef("the proxy's address must be a URL such as http://proxy.example.com:3128")
+		}
+		proxy = http.ProxyURL(u)
+	}
 	timeout := c.Timeout
 	if timeout <= 0 {
 		timeout = DefaultTimeout
@@ -50,7 +61,7 @@ func NewHTTPClient(c HTTPConfig) (*http.Client, error) {
 	return &http.Client{
 		Timeout: timeout,
 		Transport: &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
+			Proxy:                 proxy,
 			DialContext:           (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
 			TLSHandshakeTimeout:   10 * time.Second,
 			TLSClientConfig:       tlsConfig,
