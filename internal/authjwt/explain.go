@@ -18,14 +18,14 @@ const maxExplained = 100
 // Explanation is what a login with a role would come to, and why. It holds
 // what the token says and what the role wants, so it is for operators only.
 type Explanation struct {
-	Role    string         `json:"role"`
-	Allowed bool           `json:"allowed"`
-	Error   string         `json:"error,omitzero"`  // what the caller of the login would read
-	Reason  string         `json:"reason,omitzero"` // stable code of the refusal
+	Role    string `json:"role"`
+	Allowed bool   `json:"allowed"`
+	Error   string `json:"error,omitzero"`  // what the caller of the login would read
+	Reason  string `json:"reason,omitzero"` // stable code of the refusal
 	// Chosen: a login that names no role would get this one.
 	Chosen bool           `json:"chosen,omitzero"`
 	Checks []policy.Check `json:"checks"`
-	Grant   *Granted       `json:"grant,omitzero"` // nil when refused
+	Grant  *Granted       `json:"grant,omitzero"` // nil when refused
 }
 
 // Granted is what an allowed login would give.
