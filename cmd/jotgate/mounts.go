@@ -66,6 +66,23 @@ type tuneFlags struct {
 	defaultTTL, maxTTL, visibility, tokenType, description, version string
 	auditRequest, auditResponse, passHeaders, allowedHeaders        []string
 	options                                                         []string
+	pluginVersion                                                   string
+	lockout                                                         map[string]*string // by field of user_lockout_config
+}
+
+// enableFlags are the settings that only enable has.
+type enableFlags struct {
+	path, pluginName                       string
+	local, sealWrap, forceNoCache, entropy bool
+}
+
+func (e *enableFlags) add(f *pflag.FlagSet) {
+	f.StringVar(&e.path, "path", "", "where to mount it (default: its type)")
+	f.StringVar(&e.pluginName, "plugin-name", "", "other way to name the type")
+	f.BoolVar(&e.local, "local", false, "do not replicate the mount")
+	f.BoolVar(&e.sealWrap, "seal-wrap", false, "wrap its values with the seal too")
+	f.BoolVar(&e.forceNoCache, "force-no-cache", false, "kept by the server; nothing is cached")
+	f.BoolVar(&e.entropy, "external-entropy-access", false, "kept by the server")
 }
 
 func (t *tuneFlags) add(f *pflag.FlagSet, k mountKind) {
@@ -80,15 +97,19 @@ func (t *tuneFlags) add(f *pflag.FlagSet, k mountKind) {
 	f.StringArrayVar(&t.options, "options", nil, "key=value for the mount; may be repeated")
 	if k == authKind {
 		f.StringVar(&t.tokenType, "token-type", "", "default-service, default-batch, service or batch")
-	} else {
-		f.StringVar(&t.version, "version", "", "version of the engine (kv: 1 or 2)")
+		t.lockout = map[string]*string{}
+		for _, name := range []string{"threshold", "duration", "counter-reset-duration", "disable"} {
+			t.lockout["lockout_"+strings.ReplaceAll(name, "-", "_")] = f.String("user-lockout-"+name, "", "kept by the server; no method here locks users out")
+		}
 	}
+	f.StringVar(&t.version, "version", "", "version of the type (kv: 1 or 2)")
+	f.StringVar(&t.pluginVersion, "plugin-version", "", "must be empty: types are built in")
 }
 
 // config returns what was given beyond the time spans.
 func (t *tuneFlags) config() map[string]any {
 	out := map[string]any{}
-	for name, v := range map[string]string{"listing_visibility": t.visibility, "token_type": t.tokenType} {
+	for name, v := range map[string]string{"listing_visibility": t.visibility, "token_type": t.tokenType, "plugin_version": t.pluginVersion} {
 		if v != "" {
 			out[name] = v
 		}
@@ -100,6 +121,15 @@ func (t *tuneFlags) config() map[string]any {
 		if len(v) > 0 {
 			out[name] = v
 		}
+	}
+	lockout := map[string]any{}
+	for name, v := range t.lockout {
+		if *v != "" {
+			lockout[name] = *v
+		}
+	}
+	if len(lockout) > 0 {
+		out["user_lockout_config"] = lockout
 	}
 	return out
 }
@@ -133,8 +163,7 @@ func (a *app) newSecrets() *cobra.Command {
 
 func (a *app) newEnable(k mountKind) *cobra.Command {
 	var t tuneFlags
-	var path string
-	var local, sealWrap bool
+	var e enableFlags
 	example := "  jotgate auth enable jwt\n  jotgate auth enable -path=my-path -description=\"CI jobs\" jwt"
 	if k == secretsKind {
 		example = "  jotgate secrets enable kv-v2\n  jotgate secrets enable -path=secret -version=2 kv"
@@ -146,18 +175,18 @@ func (a *app) newEnable(k mountKind) *cobra.Command {
 			typ := strings.TrimSpace(args[0])
 			if k == secretsKind && (typ == "kv-v2" || typ == "kv-v1") {
 				typ, t.version = "kv", typ[len("kv-v"):]
-				if path == "" {
-					path = args[0]
+				if e.path == "" {
+					e.path = args[0]
 				}
 			}
-			if path == "" {
-				path = typ
+			if e.path == "" {
+				e.path = typ
 			}
-			body, err := t.enableBody(typ, local, sealWrap)
+			body, err := t.enableBody(typ, &e)
 			if err != nil {
 				return err
 			}
-			at := cleanPath(path)
+			at := cleanPath(e.path)
 			if err := a.do(cmd, http.MethodPost, k.api+at, body); err != nil {
 				if k == secretsKind {
 					return failed(err, "Error enabling")
@@ -170,9 +199,7 @@ func (a *app) newEnable(k mountKind) *cobra.Command {
 			return a.done("Success! Enabled %s auth method at: %s/", typ, at)
 		},
 	}
-	cmd.Flags().StringVar(&path, "path", "", "where to mount it (default: its type)")
-	cmd.Flags().BoolVar(&local, "local", false, "do not replicate the mount")
-	cmd.Flags().BoolVar(&sealWrap, "seal-wrap", false, "wrap its values with the seal too")
+	e.add(cmd.Flags())
 	t.add(cmd.Flags(), k)
 	return cmd
 }
@@ -184,9 +211,9 @@ func an(noun string) string {
 	return " " + noun
 }
 
-func (t *tuneFlags) enableBody(typ string, local, sealWrap bool) (map[string]any, error) {
+func (t *tuneFlags) enableBody(typ string, e *enableFlags) (map[string]any, error) {
 	config := t.config()
-	config["force_no_cache"] = false
+	config["force_no_cache"] = e.forceNoCache
 	config["options"] = nil
 	for name, v := range map[string]string{"default-lease-ttl": t.defaultTTL, "max-lease-ttl": t.maxTTL} {
 		span, err := flagSpan(name, v)
@@ -199,8 +226,12 @@ func (t *tuneFlags) enableBody(typ string, local, sealWrap bool) (map[string]any
 	if err != nil {
 		return nil, err
 	}
-	return map[string]any{"type": typ, "description": t.description, "config": config, "options": options,
-		"local": local, "seal_wrap": sealWrap, "external_entropy_access": false}, nil
+	body := map[string]any{"type": typ, "description": t.description, "config": config, "options": options,
+		"local": e.local, "seal_wrap": e.sealWrap, "external_entropy_access": e.entropy}
+	if e.pluginName != "" {
+		body["plugin_name"] = e.pluginName
+	}
+	return body, nil
 }
 
 // do sends a request whose answer is not looked at.

@@ -51,7 +51,6 @@ type Config struct {
 	PassthroughRequestHeaders []string          `json:"passthrough_request_headers,omitzero"`
 	AllowedResponseHeaders    []string          `json:"allowed_response_headers,omitzero"`
 	UserLockout               map[string]string `json:"user_lockout_config,omitzero"`
-	PluginVersion             string            `json:"plugin_version,omitzero"`
 }
 
 // Entry is one mount. Entries of a Table are shared: read them, do not change

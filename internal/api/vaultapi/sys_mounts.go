@@ -205,6 +205,8 @@ func readTune(_ context.Context, c *Call, logical string) (*Reply, error) {
 	return &Reply{Data: d, Doubled: true}, nil
 }
 
+var errPluginVersion = fault.New(fault.Invalid, "types are built in: leave plugin_version empty")
+
 func enableMount(ctx context.Context, c *Call, logical string) (*Reply, error) {
 	e := mount.Entry{
 		Path: logical, Type: c.String("type"), Description: c.String("description"),
@@ -213,16 +215,19 @@ func enableMount(ctx context.Context, c *Call, logical string) (*Reply, error) {
 	if p, ok := strings.CutPrefix(logical+"/", mount.AuthPrefix); ok && strings.HasPrefix(c.Rel, "auth/") {
 		e.Auth, e.Path = true, p
 	}
+	cfg := c.Object("config")
 	if e.Type == "" || e.Type == "plugin" {
 		e.Type = c.String("plugin_name")
+		if name, ok := cfg["plugin_name"].(string); ok && e.Type == "" { // where old clients put it
+			e.Type = name
+		}
 	}
-	if v := c.String("plugin_version"); v != "" {
-		return nil, fault.New(fault.Invalid, "types are built in: leave plugin_version empty")
+	if c.String("plugin_version") != "" {
+		return nil, errPluginVersion
 	}
 	if kv := c.KV("options"); len(kv) > 0 {
 		e.Options = kv
 	}
-	cfg := c.Object("config")
 	if err := tuneFrom(&e, configParams{cfg}); err != nil {
 		return nil, err
 	}
@@ -289,9 +294,6 @@ type configParams struct{ m map[string]any }
 func (p configParams) raw(name string) (any, bool) { v, ok := p.m[name]; return v, ok && v != nil }
 
 func writeTune(ctx context.Context, c *Call, logical string) (*Reply, error) {
-	if c.Data.Map()["plugin_version"] != nil && c.String("plugin_version") != "" {
-		return nil, fault.New(fault.Invalid, "types are built in: leave plugin_version empty")
-	}
 	err := c.Runtime.Mounts.Tune(ctx, logical, func(e *mount.Entry) error {
 		if c.Has("description") {
 			e.Description = c.String("description")
@@ -383,6 +385,9 @@ func tuneScalars(e *mount.Entry, p tuneParams) error {
 			return fault.Newf(fault.Invalid, "error converting input for field %q: %s", "force_no_cache", err)
 		}
 		e.Config.ForceNoCache = b
+	}
+	if v, ok := p.raw("plugin_version"); ok && v != nil && v != "" {
+		return errPluginVersion
 	}
 	if v, ok := p.raw("user_lockout_config"); ok && v != nil {
 		kv, err := toLockout(v)

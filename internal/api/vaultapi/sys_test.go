@@ -64,6 +64,9 @@ func TestEnableRefusals(t *testing.T) {
 	d.do("POST", "sys/mounts/x", rootToken, map[string]any{"type": "kv", "config": map[string]any{"default_lease_ttl": "x"}}).
 		refused(400, "unable to parse default TTL: cannot parse as a duration")
 	d.do("POST", "sys/auth/x", rootToken, map[string]any{"type": "jwt", "plugin_version": "v1"}).refused(400, "types are built in: leave plugin_version empty")
+	d.do("POST", "sys/auth/x", rootToken, map[string]any{"type": "jwt", "config": map[string]any{"plugin_version": "v1"}}).refused(400, "types are built in: leave plugin_version empty")
+	d.do("POST", "sys/auth/jwt/tune", rootToken, map[string]any{"plugin_version": "v1"}).refused(400, "types are built in: leave plugin_version empty")
+	d.do("POST", "sys/auth/old", rootToken, map[string]any{"type": "plugin", "config": map[string]any{"plugin_name": "jwt"}}).want(204)
 	d.do("DELETE", "sys/auth/none", rootToken, nil).want(204)
 	d.do("DELETE", "sys/auth/token", rootToken, nil).refused(400, `cannot unmount "token/"`)
 }
