@@ -2,6 +2,7 @@ package vaultapi
 
 import (
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -50,6 +51,23 @@ func TestRatesAreBoundedBeforeAnythingIsRead(t *testing.T) {
 	d.do("LIST", "sys/quotas/rate-limit", rootToken, nil).want(404)
 	d.do("GET", "sys/quotas/rate-limit/login", rootToken, nil).want(404)
 	d.do("GET", "sys/quotas/config", rootToken, nil).want(200)
+}
+
+// CVE-2025-6004, CVE-2025-54998: whoever guesses was let off by another
+// spelling of the same name.
+func TestNoSpellingOfANameDodgesARate(t *testing.T) {
+	d := newDoor(t)
+	key := d.withConfig()
+	d.role("demo", nil).want(204)
+	d.do("POST", "sys/quotas/rate-limit/login", rootToken, map[string]any{"path": "auth/jwt/login", "rate": 3, "interval": "1m"}).want(204)
+	got := ""
+	for i, sub := range []string{"alice", "Alice", " alice", "ALICE", "alice "} {
+		role := []string{"demo", "DEMO", "Demo"}[i%3]
+		got += fmt.Sprint(d.login(role, key.Token(t, d.claims(map[string]any{"sub": sub, "aud": "other"}))).status, " ")
+	}
+	if got != "400 400 400 429 429 " {
+		t.Errorf("five guesses: %s", got)
+	}
 }
 
 func TestOnlyRulesThatHoldEverywhereAreInheritable(t *testing.T) {
