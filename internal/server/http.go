@@ -120,6 +120,8 @@ func (d doors) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.pvault.ServeHTTP(w, r)
 	case strings.HasPrefix(p, pvaultRoot) && d.pvault != nil:
 		notFound(w, `{"error_code":"PV1012","message":"There is no such operation.","context":{}}`)
+	case strings.HasPrefix(p, "//"): // many clients put an address and a path together
+		notFound(w, `{"errors":["the path starts with two slashes: leave out the slash at the end of the server's address"]}`)
 	default:
 		notFound(w, `{"errors":[]}`)
 	}
