@@ -38,6 +38,18 @@ func (p kvPath) at(branch string) string {
 	return strings.TrimSuffix(p.mount+branch+"/"+p.key, "/")
 }
 
+// nothing says that nothing is there. Paths of the API are a common mistake:
+// the commands add the branch themselves.
+func (p kvPath) nothing(branch string) error {
+	err := cli.Serverf("No value found at %s", p.at(branch))
+	for _, b := range []string{"data/", "metadata/"} {
+		if rest, ok := strings.CutPrefix(p.key, b); ok && p.v2 {
+			return cli.WithHint(err, "kv commands add \""+b+"\" themselves: try "+p.mount+rest)
+		}
+	}
+	return err
+}
+
 // kvLocate asks the server which mount a path is in. A server that does not
 // know that question holds version 1.
 func (a *app) kvLocate(ctx context.Context, mount, arg string) (kvPath, error) {
@@ -116,7 +128,7 @@ func (a *app) newKVGet() *cobra.Command {
 				return failed(err, "Error reading %s", p.at("data"))
 			}
 			if s.empty() {
-				return cli.Serverf("No value found at %s", p.at("data"))
+				return p.nothing("data")
 			}
 			if !p.v2 || s.WrapInfo != nil {
 				return a.print(s)
@@ -291,7 +303,7 @@ func (a *app) kvPatch(ctx context.Context, p kvPath, data map[string]any, cas in
 	case err != nil:
 		return failed(err, "Error writing data to %s", p.at("data"))
 	case s == nil:
-		return cli.Serverf("No value found at %s", p.at("data"))
+		return p.nothing("data")
 	}
 	return a.printWritten(s, p)
 }
@@ -325,7 +337,7 @@ func (a *app) kvRead(ctx context.Context, p kvPath, version int) (map[string]any
 	}
 	data, ok := s.data()["data"].(map[string]any)
 	if !ok {
-		return nil, 0, cli.Serverf("No value found at %s", p.at("data"))
+		return nil, 0, p.nothing("data")
 	}
 	meta, _ := s.data()["metadata"].(map[string]any)
 	n, err := strconv.Atoi(valueText(meta["version"]))
@@ -447,7 +459,7 @@ func (a *app) newestVersion(ctx context.Context, p kvPath) (int, error) {
 	meta, _ := s.data()["metadata"].(map[string]any)
 	n, err := strconv.Atoi(valueText(meta["version"]))
 	if err != nil {
-		return 0, cli.Serverf("No value found at %s", p.at("data"))
+		return 0, p.nothing("data")
 	}
 	return n, nil
 }

@@ -35,7 +35,7 @@ func (a *app) newMetaGet() *cobra.Command {
 				return failed(err, "Error reading %s", path)
 			}
 			if s.empty() {
-				return cli.Serverf("No value found at %s", path)
+				return p.nothing("metadata")
 			}
 			format, err := a.formatName()
 			if err != nil {
