@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // Run executes the program with args (without the program's name) and returns
@@ -71,10 +72,22 @@ func unknownCommand(cmd *cobra.Command, name string) error {
 	return WithHint(err, "run \""+cmd.CommandPath()+" --help\" for the commands")
 }
 
+// flagKinds says what a flag of each type takes.
+var flagKinds = map[string]string{"int": "a whole number", "bool": "true or false", "duration": "a duration such as 30s"}
+
 func (e *Env) flagError(cmd *cobra.Command, err error) error {
 	dash := e.Dash
 	if dash == "" {
 		dash = "--"
+	}
+	var bad *pflag.InvalidValueError
+	if errors.As(err, &bad) {
+		kind, ok := flagKinds[bad.GetFlag().Value.Type()]
+		if !ok {
+			kind = "a value of this flag"
+		}
+		return WithHint(Usagef("%s: %s%s: %q is not %s", cmd.CommandPath(), dash, bad.GetFlag().Name, bad.GetValue(), kind),
+			"run \""+cmd.CommandPath()+" --help\" for its flags")
 	}
 	text := err.Error()
 	name, ok := strings.CutPrefix(text, "unknown flag: --")
