@@ -17,6 +17,7 @@ var (
 		sysLeaseCountRows,
 		sysCORSRows,
 		sysToolRows,
+		sysPluginRows,
 		sysCounterRows,
 		sysStatusRows,
 		sysRotateRows,

@@ -53,12 +53,22 @@ func (b *Backend) serving(path string) []*Row {
 func overview(b *Backend, rows []*Row) string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "## DESCRIPTION\n\n%s\n\n## PATHS\n\n", b.about)
-	last := ""
-	for _, r := range rows {
-		if r.Pattern != last {
-			fmt.Fprintf(&s, "    %s\n        %s\n\n", r.Pattern, r.Help)
+	for i, r := range rows {
+		same := func(o *Row) bool { return o.Pattern == r.Pattern }
+		if slices.ContainsFunc(rows[:i], same) {
+			continue
 		}
-		last = r.Pattern
+		pattern := r.Pattern
+		if pattern == "" {
+			pattern = "(the mount itself)"
+		}
+		fmt.Fprintf(&s, "    %s\n", pattern)
+		for _, o := range rows[i:] {
+			if same(o) {
+				fmt.Fprintf(&s, "        %s: %s\n", strings.Join(o.Verbs, ", "), o.Help)
+			}
+		}
+		s.WriteByte('\n')
 	}
 	return s.String()
 }

@@ -155,3 +155,22 @@ func TestPublicRows(t *testing.T) {
 		}
 	}
 }
+
+// TestTheOverviewNamesEachPathOnce, with all that can be done there.
+func TestTheOverviewNamesEachPathOnce(t *testing.T) {
+	for name, b := range allBackends {
+		text := overview(*b, (*b).table.Rows())
+		for _, r := range (*b).table.Rows() {
+			pattern := r.Pattern
+			if pattern == "" {
+				pattern = "(the mount itself)"
+			}
+			if n := strings.Count(text, "\n    "+pattern+"\n"); n != 1 {
+				t.Errorf("%s: %q stands there %d times", name, pattern, n)
+			}
+			if !strings.Contains(text, "        "+strings.Join(r.Verbs, ", ")+": "+r.Help+"\n") {
+				t.Errorf("%s: what %q is for is not said", name, pattern)
+			}
+		}
+	}
+}
