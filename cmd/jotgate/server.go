@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -18,11 +17,6 @@ import (
 	"github.com/jotgate/jotgate/internal/config"
 	"github.com/jotgate/jotgate/internal/server"
 )
-
-// gcPercent lets the heap grow to five times what is live before the collector
-// runs. The live heap is a few megabytes, so the default would make the
-// collector run for every few hundred requests. GOGC overrides it.
-const gcPercent = 400
 
 type serverFlags struct {
 	env     *cli.Env
@@ -100,9 +94,6 @@ func (f *serverFlags) run(ctx context.Context, out, errOut io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
 	if cfg.Storage.Temporary {
 		defer func() { _ = os.RemoveAll(cfg.Storage.Directory) }()
 	}
@@ -114,6 +105,7 @@ func (f *serverFlags) run(ctx context.Context, out, errOut io.Writer) error {
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	tuneCollector(ctx)
 	// A reader of standard output or error that goes away must not end the
 	// server: an audit line that cannot be written is refused like any other.
 	signal.Ignore(syscall.SIGPIPE)
