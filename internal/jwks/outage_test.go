@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -191,5 +192,43 @@ func BenchmarkKnownKey(b *testing.B) {
 		if _, err := src.Keys(b.Context(), "key-1", true); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// A fetch that ends while somebody asks for the generation must not give an
+// answer that comes true later, once the new set is forgotten: what was proved
+// in between would count again.
+func TestGenerationIsNeverThatOfAnotherTime(t *testing.T) {
+	idp := idptest.NewPlain(t)
+	var offset atomic.Int64
+	var between atomic.Pointer[func()]
+	start := time.Now()
+	src, err := jwks.NewClient(jwks.Options{AllowLoopbackHTTP: true, Now: func() time.Time {
+		if f := between.Swap(nil); f != nil {
+			(*f)()
+		}
+		return start.Add(time.Duration(offset.Load()))
+	}}).URL(jwks.URLConfig{URL: idp.JWKSURL()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	if err := src.Probe(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	offset.Store(int64(2 * time.Hour)) // the first set is forgotten
+	fetch := func() {
+		if err := src.Probe(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	between.Store(&fetch)
+	asked := src.Generation()
+	if src.Generation() == asked {
+		t.Fatal("the fetch did not come in between")
+	}
+	offset.Store(int64(4 * time.Hour)) // and the second one
+	if src.Generation() == asked {
+		t.Error("what was verified before the second set came counts when it is gone")
 	}
 }

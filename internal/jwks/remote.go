@@ -352,10 +352,13 @@ func (r *remote) due() time.Time {
 // Generation is even while the set is usable and one more once it was
 // forgotten, so that what was verified under it is not trusted any longer.
 func (r *remote) Generation() uint64 {
+	// The count before the set: the other way round, a fetch in between could
+	// give the answer that will be right once the new set is forgotten.
+	n := r.gen.Load()
 	if s := r.snap.Load(); s != nil && !r.o.Now().Before(s.usableUntil) {
-		return r.gen.Load() + 1
+		return n + 1
 	}
-	return r.gen.Load()
+	return n
 }
 
 func (r *remote) Status() Status {

@@ -61,14 +61,38 @@ func (s *Store) Load(ctx context.Context, name string) (k jwks.Kept, ok bool, er
 	return k, true, nil
 }
 
-// Save keeps k until the given instant.
+// Save keeps k until the given instant, unless another node has kept what it
+// fetched later: a key that is withdrawn must not come back with a slow write.
 func (s *Store) Save(ctx context.Context, name string, k jwks.Kept, until time.Time) error {
 	text, err := json.Marshal(k, record.JSON)
 	if err == nil {
-		err = s.st.Update(ctx, func(tx storage.Tx) error { return tx.Put(s.key(name), text, until) })
+		err = s.st.Update(ctx, func(tx storage.Tx) error {
+			later, err := s.hasLater(tx, name, k)
+			if err != nil || later {
+				return err
+			}
+			return tx.Put(s.key(name), text, until)
+		})
 	}
 	if err != nil {
 		return fmt.Errorf("kept keys: %w", err)
 	}
 	return nil
+}
+
+// hasLater reports whether a later fetch than k's is kept. One of the future,
+// by a clock that was wrong, is none, and so is one that cannot be read.
+func (s *Store) hasLater(tx storage.ReadTx, name string, k jwks.Kept) (bool, error) {
+	text, err := tx.Get(s.key(name))
+	if errors.Is(err, storage.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	var old jwks.Kept
+	if json.Unmarshal(text, &old, record.JSON) != nil {
+		return false, nil
+	}
+	return old.Fetched.After(k.Fetched) && !old.Fetched.After(tx.Now()), nil
 }

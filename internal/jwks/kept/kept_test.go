@@ -51,6 +51,22 @@ func TestWhatIsKeptEndsAndIsSealed(t *testing.T) {
 			if _, ok, _ := s.Load(t.Context(), "https://other.example"); ok {
 				t.Error("another source has it, too")
 			}
+			slow := jwks.Kept{Document: []byte(`{"keys":["withdrawn"]}`), Fetched: now.Add(-time.Second)}
+			if err := s.Save(t.Context(), "https://idp.example", slow, now.Add(time.Hour)); err != nil {
+				t.Fatal(err)
+			}
+			if got, _, _ := s.Load(t.Context(), "https://idp.example"); string(got.Document) != string(k.Document) {
+				t.Error("an earlier fetch came over a later one")
+			}
+			ahead := jwks.Kept{Document: []byte(`{"keys":["ahead"]}`), Fetched: now.Add(time.Hour)}
+			for _, k := range []jwks.Kept{ahead, k} { // a clock that is wrong keeps nobody from keeping
+				if err := s.Save(t.Context(), "https://idp.example", k, now.Add(time.Hour)); err != nil {
+					t.Fatal(err)
+				}
+				if got, _, _ := s.Load(t.Context(), "https://idp.example"); string(got.Document) != string(k.Document) {
+					t.Errorf("%s is kept, not %s", got.Document, k.Document)
+				}
+			}
 			for key, value := range storagetest.Dump(t, db) {
 				if strings.Contains(key+value, "idp.example") || strings.Contains(value, "keys") {
 					t.Errorf("in clear on the disk: %q", key)
@@ -86,6 +102,9 @@ func TestAStoreThatFailsSaysSo(t *testing.T) {
 	}
 	if _, ok, err := s.Load(t.Context(), "x"); ok || err == nil {
 		t.Error("what cannot be read was taken")
+	}
+	if err := s.Save(t.Context(), "x", jwks.Kept{}, time.Time{}); err != nil {
+		t.Error("what cannot be read stays for ever:", err)
 	}
 	_ = db.Close()
 	if _, ok, err := s.Load(t.Context(), "x"); ok || err == nil {
