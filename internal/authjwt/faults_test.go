@@ -17,6 +17,7 @@ import (
 type mutable struct {
 	storage.Store
 	broken storage.Store // nil = none
+	after  func()        // called once, when the next Update has been committed
 }
 
 func (m *mutable) use() storage.Store {
@@ -31,7 +32,12 @@ func (m *mutable) View(ctx context.Context, fn func(storage.ReadTx) error) error
 }
 
 func (m *mutable) Update(ctx context.Context, fn func(storage.Tx) error) error {
-	return m.use().Update(ctx, fn)
+	err := m.use().Update(ctx, fn)
+	if after := m.after; after != nil {
+		m.after = nil
+		after()
+	}
+	return err
 }
 
 func openMutable(t *testing.T) (*mutable, node, *idptest.Key) {
@@ -123,5 +129,33 @@ func TestSweepRemovesWhatIsLeftOfAMount(t *testing.T) {
 		if strings.HasPrefix(key, keyPrefix) {
 			t.Errorf("%q is left", key)
 		}
+	}
+}
+
+// Of two configurations that are written at the same time the one that is
+// stored counts, on the node whose own write was the earlier one, too.
+func TestTheStoredConfigurationCounts(t *testing.T) {
+	raw, err := embedded.Open(t.TempDir(), embedded.Options{SweepEvery: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = raw.Close() })
+	m := &mutable{Store: raw}
+	ns, _ := nodesOn(t, m, 2)
+	early, late := ns[0], ns[1]
+	old, now := idptest.NewKey(t, "", jwt.ES256), idptest.NewKey(t, "", jwt.ES256)
+	early.config(t, old)
+	early.role(t, "r", nil)
+	early.stop() // so that the notice comes when this test says so
+	m.after = func() {
+		late.config(t, now)
+		early.changed(nil) // it outruns the early writer
+	}
+	early.config(t, old)
+	if _, err := early.login(token(t, old)); err == nil {
+		t.Error("a key that is not configured any more is taken")
+	}
+	if _, err := early.login(token(t, now)); err != nil {
+		t.Error(err)
 	}
 }

@@ -76,8 +76,11 @@ func (m *Method) WriteConfig(ctx context.Context, mt Mount, p Params) (warnings 
 		src.release()
 		return nil, err
 	}
-	// The keys that the check fetched serve the first logins.
-	m.state(mt.UUID).install(&compiledConfig{Config: *c, text: text, source: src})
+	// The keys that the check fetched serve the first logins. In doubt: another
+	// writer may have come after this one, and been noticed already.
+	s := m.state(mt.UUID)
+	s.install(&compiledConfig{Config: *c, text: text, source: src})
+	s.suspect()
 	return warnings, nil
 }
 
