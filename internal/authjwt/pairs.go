@@ -2,6 +2,7 @@ package authjwt
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -56,6 +57,12 @@ func (c *Config) issuers() []trust.IssuerBounds {
 
 const pairsText = "invalid jwks_pairs: jwks_pairs must be provided as a list of json objects with the fields jwks_url and jwks_ca_pem"
 
+// pairFields are the names that a pair may have.
+var pairFields = []string{
+	"jwks_url", "jwks_ca_pem", "issuer", "oidc_discovery_url", "jwt_validation_pubkeys",
+	"bound_audiences", "jwt_supported_algs", "max_token_age",
+}
+
 func pairsFrom(v any) ([]Pair, error) {
 	if v == nil {
 		return nil, nil
@@ -69,6 +76,11 @@ func pairsFrom(v any) ([]Pair, error) {
 		m, ok := e.(map[string]any)
 		if !ok {
 			return nil, invalid("%s", pairsText)
+		}
+		for _, name := range slices.Sorted(maps.Keys(m)) {
+			if !slices.Contains(pairFields, name) { // a bound with a wrong name would bind nothing
+				return nil, invalid("invalid jwks_pairs: unknown field %q: there are %s", clip(name), strings.Join(pairFields, ", "))
+			}
 		}
 		p, ok := pairFrom(m)
 		if !ok {

@@ -59,6 +59,8 @@ func TestPairsThatContradictEachOtherAreRefused(t *testing.T) {
 		"invalid jwks_pairs: the issuer of an 'oidc_discovery_url' is that URL": {m{"oidc_discovery_url": p.Issuer(), "issuer": "a"}},
 		"invalid jwks_pairs: jwks_pairs must be provided as a list of json objects with the fields jwks_url and jwks_ca_pem": {
 			m{"oidc_discovery_url": p.Issuer(), "jwks_url": p.JWKSURL()}},
+		`invalid jwks_pairs: unknown field "bound_audience": there are jwks_url, jwks_ca_pem, issuer, oidc_discovery_url, jwt_validation_pubkeys, bound_audiences, jwt_supported_algs, max_token_age`: {
+			m{"jwks_url": p.JWKSURL(), "issuer": "a", "bound_audience": "vault"}},
 	} {
 		d.do("PUT", "auth/jwt/config", rootToken, m{"jwks_pairs": pairs}).refused(400, text)
 	}
