@@ -27,6 +27,9 @@ type Compat struct {
 	// a JWS in flattened JSON serialisation with nothing but its three parts is
 	// taken as the compact one. All other rules of tokens stay.
 	LooseTokens bool
+	// IgnoreCNF ("ignore_cnf"): a token that its issuer bound to a key of its
+	// holder (cnf, RFC 7800) is taken from whoever shows it.
+	IgnoreCNF bool
 	// ResetRoles ("reset_roles"): a write to a role that leaves out role_type,
 	// bound_claims_type, alias_metadata or callback_mode sets it back; a role
 	// without role_type is "oidc".
@@ -47,11 +50,13 @@ func ParseCompat(text string) (c Compat, err error) {
 			c.DerivedNotBefore = true
 		case "loose_tokens":
 			c.LooseTokens = true
+		case "ignore_cnf":
+			c.IgnoreCNF = true
 		case "reset_roles":
 			c.ResetRoles = true
 		case "":
 		default:
-			return Compat{}, invalid("unknown compat setting %q: there are any_issuer, derived_not_before, loose_tokens and reset_roles", clip(name))
+			return Compat{}, invalid("unknown compat setting %q: there are any_issuer, derived_not_before, ignore_cnf, loose_tokens and reset_roles", clip(name))
 		}
 	}
 	return c, nil

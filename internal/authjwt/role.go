@@ -249,7 +249,7 @@ func (r *Role) spec(name string, c *Config, compat Compat) (trust.Spec, error) {
 	}
 	return trust.Spec{
 		Style: trust.Login, Name: name, Issuer: c.issuer(compat), Issuers: c.issuers(), Audiences: r.BoundAudiences,
-		Subject: r.BoundSubject, Algorithms: algorithms(c.Algorithms),
+		Subject: r.BoundSubject, Algorithms: algorithms(c.Algorithms), IgnoreConfirmation: compat.IgnoreCNF,
 		Times: trust.Times{
 			ExpirationLeeway: r.ExpirationLeeway, NotBeforeLeeway: r.NotBeforeLeeway, ClockSkew: r.ClockSkewLeeway,
 			MaxAge: r.MaxTokenAge, MaxLifetime: r.MaxTokenLifetime, DeriveNotBefore: compat.DerivedNotBefore,

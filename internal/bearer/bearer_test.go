@@ -18,6 +18,7 @@ import (
 	"github.com/jotgate/jotgate/internal/jwks"
 	"github.com/jotgate/jotgate/internal/jwt"
 	"github.com/jotgate/jotgate/internal/policy"
+	"github.com/jotgate/jotgate/internal/trust"
 )
 
 // clock is a test's time.
@@ -115,6 +116,7 @@ func TestUnknownIssuerIsRefusedBeforeAnyFetch(t *testing.T) {
 	other := idptest.NewKey(t, "k", jwt.RS256)
 	for name, c := range map[string]map[string]any{
 		"unknown issuer": {"iss": "https://nobody.example"}, "wrong audience": {"aud": "vault2"}, "expired": {"exp": guideNow.Add(-time.Hour).Unix()},
+		"bound to a key": {"cnf": map[string]any{"jkt": "AAAA"}},
 	} {
 		_, err := l.Authenticate(context.Background(), other.Token(t, idp.Claims("vault1", c)))
 		if !fault.Is(err, fault.Unauthenticated) {
@@ -123,6 +125,16 @@ func TestUnknownIssuerIsRefusedBeforeAnyFetch(t *testing.T) {
 	}
 	if n, _ := idp.Fetches(); n != 0 {
 		t.Errorf("%d fetches for tokens that can never pass", n)
+	}
+}
+
+func TestTokensThatAreBoundToAKey(t *testing.T) {
+	k := idptest.NewKey(t, "k", jwt.RS256)
+	file := fmt.Sprintf("%s[idps.a]\ntype = \"direct-jwt\"\n[idps.a.conf]\niss = %q\naud = \"aud-a\"\nkeys = '''%s'''\n", iam.DefaultText, rigIssuer, k.JWK(t))
+	token := k.Token(t, claims(map[string]any{"aud": "aud-a", "cnf": map[string]any{"x5t#S256": "AAAA"}}))
+	refused(t, verifier(t, file, guideNow), token, trust.ReasonConfirmation)
+	if _, err := verifier(t, file+"ignore_cnf = true\n", guideNow).Authenticate(t.Context(), token); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -107,7 +107,7 @@ func (c *compiler) idp(name string, t table) {
 	}
 	conf := t.sub("conf")
 	conf.only("iss", "aud", "keys", "jwks_uri", "discovery_url", "ca_pem", "algorithms", "roles_claim", "namespace_top_claim",
-		"extra_claims", "bound_claims", "clock_skew", "max_token_age")
+		"extra_claims", "bound_claims", "clock_skew", "max_token_age", "ignore_cnf")
 	p := &Provider{Name: name}
 	algs := c.keySource(p, conf, disabled)
 	spec := c.spec(name, t, conf)
@@ -145,7 +145,7 @@ func (c *compiler) spec(name string, t, conf table) trust.Spec {
 	s := trust.Spec{
 		Style: trust.Bearer, Name: name,
 		Issuer: conf.text("iss"), Audiences: conf.textOrList("aud"),
-		BoundClaims:       conf.claims("bound_claims"),
+		BoundClaims: conf.claims("bound_claims"), IgnoreConfirmation: conf.flag("ignore_cnf"),
 		NamespaceTopClaim: conf.text("namespace_top_claim"), ExtraClaims: conf.text("extra_claims"),
 		Times: trust.Times{
 			ClockSkew: conf.duration("clock_skew", true), MaxAge: conf.duration("max_token_age", false), RequireExpiration: true,

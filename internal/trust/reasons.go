@@ -15,6 +15,7 @@ const (
 	ReasonAudienceUnbound   = "audience_not_bound"
 	ReasonSubject           = "wrong_subject"
 	ReasonAlgorithm         = "algorithm_not_allowed"
+	ReasonConfirmation      = "possession_not_proved"
 	ReasonUser              = "user_claim_unusable"
 	ReasonGroups            = "groups_claim_unusable"
 	ReasonManyGroups        = "too_many_groups"

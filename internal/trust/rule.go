@@ -39,6 +39,7 @@ const (
 	checkAudience  = "audience"
 
 	checkIssuerAudience = "issuer_audience"
+	checkConfirmation   = "confirmation"
 
 	checkNotBefore  = "not_before"
 	checkExpiration = "expiration"
@@ -83,7 +84,7 @@ func (r *Rule) Explain(t *jwt.Token, now time.Time) policy.Decision {
 }
 
 // Precheck makes the cheap checks under which the token can never be admitted
-// by this rule at now: algorithm, times, issuer and audience. It comes before
+// by this rule at now: algorithm, times, issuer, audience and cnf. It comes before
 // any fetch and any signature. Passing it proves nothing. Its errors are those
 // of Refusal.
 func (r *Rule) Precheck(t *jwt.Token, now time.Time) error {
@@ -100,6 +101,7 @@ func (r *Rule) Precheck(t *jwt.Token, now time.Time) error {
 	if len(r.auds) == 0 {
 		e.audience()
 	}
+	e.confirmation()
 	if !e.failed {
 		return nil
 	}
@@ -129,6 +131,7 @@ func (e *evaluation) run() {
 	if len(e.rule.auds) == 0 {
 		e.audience()
 	}
+	e.confirmation()
 	e.grant.Subject, _ = e.claims.Subject()
 	e.userName()
 	e.metadata()
@@ -213,6 +216,19 @@ func (e *evaluation) audience() {
 	default:
 		e.pass(checkAudience, "", "")
 	}
+}
+
+// confirmation refuses a token whose issuer bound it to a key of its holder
+// (RFC 7800): neither door can see that the caller has the key, and without
+// that a stolen token would do what its issuer said it must not. Whatever cnf
+// holds counts, also what nobody here can read.
+func (e *evaluation) confirmation() {
+	if e.rule.anyCnf || e.claims.Get("cnf").Kind() == jwt.KindAbsent {
+		return
+	}
+	e.fail(checkConfirmation, ReasonConfirmation, "", "cnf", e.text(
+		"error validating token: the token is bound to a key (cnf claim), which a login cannot prove to hold",
+		"the token is bound to a key (cnf) and cannot be used as a bearer token"))
 }
 
 // text picks the reference's own message for the Vault door.

@@ -299,3 +299,31 @@ func BenchmarkAdmit(b *testing.B) {
 		}
 	}
 }
+
+// A token that its issuer bound to a key of its holder is no bearer token:
+// whoever shows it has proved nothing about the key.
+func TestTokensThatAreBoundToAKey(t *testing.T) {
+	for name, cnf := range map[string]any{
+		"mTLS": claims{"x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"},
+		"DPoP": claims{"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"},
+		"JWK":  claims{"jwk": claims{"kty": "oct"}}, "empty": claims{}, "unreadable": "x", "list": []any{}, "false": false,
+	} {
+		c := base(claims{"cnf": cnf})
+		ignore := func(s *trust.Spec) { s.IgnoreConfirmation = true }
+		for style, rule := range map[string][2]*trust.Rule{"login": {login(t, nil), login(t, ignore)}, "bearer": {bearer(t, nil), bearer(t, ignore)}} {
+			if _, reason, text := admit(t, rule[0], c); reason != trust.ReasonConfirmation || !strings.Contains(text, "bound to a key") {
+				t.Errorf("%s, %s: %q, %q", style, name, reason, text)
+			}
+			if err := rule[0].Precheck(verified(t, c).Token(), now); fault.ReasonOf(err) != trust.ReasonConfirmation {
+				t.Errorf("%s, %s: it costs a fetch and a signature: %v", style, name, err)
+			}
+			if _, reason, _ := admit(t, rule[1], c); reason != "" {
+				t.Errorf("%s, %s: refused although the operator ignores it: %s", style, name, reason)
+			}
+		}
+	}
+	g, d := login(t, nil).Admit(verifiedText(t, `{"iss":"https://idp/","aud":"vault","sub":"a","exp":1800000600,"cnf":null}`), now)
+	if _, reason, _ := outcome(t, login(t, nil), g, d); reason != trust.ReasonConfirmation {
+		t.Errorf("null: %q", reason)
+	}
+}

@@ -43,6 +43,10 @@ type Spec struct {
 	// Algorithms is the allow-list; nil means every asymmetric algorithm.
 	// HS256, HS384 and HS512 must be spelled out.
 	Algorithms []jwt.Algorithm
+	// IgnoreConfirmation admits tokens that are bound to a key of their holder
+	// (cnf, RFC 7800) as if they were not: possession of the key is never
+	// asked for.
+	IgnoreConfirmation bool
 	// Times sets the time rules.
 	Times Times
 
@@ -167,6 +171,7 @@ type Rule struct {
 	auds     []string
 	subject  string
 	algs     []jwt.Algorithm
+	anyCnf   bool // cnf is not looked at
 	times    Times
 	bound    []boundClaim
 	user     jwt.Path
@@ -183,7 +188,7 @@ type Rule struct {
 func Compile(s Spec) (*Rule, error) {
 	r := &Rule{
 		style: s.Style, name: s.Name, issuer: s.Issuer, auds: slices.Clone(s.Audiences), subject: s.Subject,
-		algs: slices.Clone(s.Algorithms), times: s.Times.effective(), top: s.NamespaceTopClaim,
+		algs: slices.Clone(s.Algorithms), anyCnf: s.IgnoreConfirmation, times: s.Times.effective(), top: s.NamespaceTopClaim,
 	}
 	var p problems
 	p.algorithms(s.Algorithms)

@@ -111,7 +111,7 @@ func TestCompatResetRoles(t *testing.T) {
 // them.
 func TestCompatNamesMustExist(t *testing.T) {
 	d, _, tune := compatDoor(t)
-	const refusal = `unknown compat setting "any_isuer": there are any_issuer, derived_not_before, loose_tokens and reset_roles`
+	const refusal = `unknown compat setting "any_isuer": there are any_issuer, derived_not_before, ignore_cnf, loose_tokens and reset_roles`
 	bad := map[string]any{"type": "jwt", "options": map[string]any{"compat": "loose_tokens,any_isuer"}}
 	d.do("POST", "sys/auth/jwt/tune", rootToken, bad).refused(400, refusal)
 	d.do("POST", "sys/auth/other", rootToken, bad).refused(400, refusal)
@@ -119,5 +119,16 @@ func TestCompatNamesMustExist(t *testing.T) {
 	got, _ := d.do("GET", "sys/auth/jwt/tune", rootToken, nil).want(200).data()["options"].(map[string]any)
 	if got["compat"] != "loose_tokens, any_issuer" {
 		t.Errorf("options %v", got)
+	}
+}
+
+func TestTokensThatAreBoundToAKey(t *testing.T) {
+	d, try, tune := compatDoor(t)
+	claims := map[string]any{"sub": "alice", "aud": "a", "exp": d.clock.now().Unix() + 60, "cnf": map[string]any{"x5t#S256": "AAAA"}}
+	for range 3 { // also when its signature has been checked before
+		try(claims, nil).refused(400, "error validating token: the token is bound to a key (cnf claim), which a login cannot prove to hold")
+		tune("ignore_cnf")
+		try(claims, nil).want(200)
+		tune("")
 	}
 }

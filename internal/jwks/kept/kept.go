@@ -80,8 +80,8 @@ func (s *Store) Save(ctx context.Context, name string, k jwks.Kept, until time.T
 	return nil
 }
 
-// hasLater reports whether a later fetch than k's is kept. One of the future,
-// by a clock that was wrong, is none, and so is one that cannot be read.
+// hasLater reports whether a later fetch than k's is kept. One of the
+// future, by a clock that was wrong, is none, and so is one that cannot be read.
 func (s *Store) hasLater(tx storage.ReadTx, name string, k jwks.Kept) (bool, error) {
 	text, err := tx.Get(s.key(name))
 	if errors.Is(err, storage.ErrNotFound) {
@@ -91,8 +91,8 @@ func (s *Store) hasLater(tx storage.ReadTx, name string, k jwks.Kept) (bool, err
 		return false, err
 	}
 	var old jwks.Kept
-	if json.Unmarshal(text, &old, record.JSON) != nil {
-		return false, nil
+	if err := json.Unmarshal(text, &old, record.JSON); err != nil {
+		return false, nil //nolint:nilerr // what cannot be read is written anew
 	}
 	return old.Fetched.After(k.Fetched) && !old.Fetched.After(tx.Now()), nil
 }
