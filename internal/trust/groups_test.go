@@ -86,8 +86,10 @@ func TestRulesOfGroupsThatMeanNothingAreRefusedWhenWritten(t *testing.T) {
 	for name, change := range map[string]func(*trust.Spec){
 		"groups_filter, groups_map and max_groups need a groups_claim": func(s *trust.Spec) { s.GroupsClaim, s.GroupsFilter = "", []string{"a"} },
 		"max_groups must be between 1 and 1024":                        func(s *trust.Spec) { s.MaxGroups = -1 },
+		"max_groups must be between":                                   func(s *trust.Spec) { s.MaxGroups = 1025 },
 		"groups_filter has an empty entry":                             func(s *trust.Spec) { s.GroupsFilter = []string{"a", ""} },
 		"groups_map has an empty name":                                 func(s *trust.Spec) { s.GroupsMap = map[string]string{"a": ""} },
+		"groups_map has an empty":                                      func(s *trust.Spec) { s.GroupsMap = map[string]string{"": "a"} },
 		"groups_map: a name has a control character":                   func(s *trust.Spec) { s.GroupsMap = map[string]string{"a": "\n"} },
 	} {
 		s := trust.Spec{Style: trust.Login, Name: "demo", UserClaim: "sub", GroupsClaim: "groups"}

@@ -27,6 +27,7 @@ func TestUserClaimRules(t *testing.T) {
 		{"pointer without a slash", "sub", true, nil, "alice", ""},
 		{"pointer into a list", "/l/1", true, claims{"l": []string{"x", "y"}}, "y", ""},
 		{"missing", "email", false, nil, "", `claim "email" not found in token`},
+		{"missing sub", "sub", false, claims{"sub": nil}, "", `claim "sub" not found in token`},
 		{"pointer to nowhere", "/a/b", true, nil, "", `claim "/a/b" not found in token`},
 		{"number", "n", false, claims{"n": 5}, "", `claim "n" could not be converted to string`},
 		{"null", "n", false, claims{"n": []any{nil}[0:1]}, "", `claim "n" could not be converted to string`},
@@ -110,6 +111,10 @@ func TestClaimMappings(t *testing.T) {
 	g, reason, _ := admit(t, r, base(claims{"email": "a@b", "o": claims{"p": "q"}}))
 	want := map[string]string{"mail": "a@b", "project": "q", "role": "demo"}
 	if reason != "" || !maps.Equal(g.Metadata, want) || g.Role != "demo" {
+		t.Errorf("%s %v", reason, g.Metadata)
+	}
+	// A claim that is null is one that is not there.
+	if g, reason, _ := admit(t, r, base(claims{"email": (*string)(nil)})); reason != "" || !maps.Equal(g.Metadata, map[string]string{"role": "demo"}) {
 		t.Errorf("%s %v", reason, g.Metadata)
 	}
 	for _, c := range []struct {
@@ -214,6 +219,7 @@ func TestNarrowingClaims(t *testing.T) {
 		{"reference without a property", "", "", claims{ns + "prop-claim-ref/": "sub"}, nil, trust.ReasonNamespaceClaim},
 		{"reference that is no string", "", "", claims{ns + "prop-claim-ref/p": 5}, nil, trust.ReasonNamespaceClaim},
 		{"role that is no string", "", "", claims{ns + "role": 5}, nil, trust.ReasonNamespaceClaim},
+		{"role without a name", "", "", claims{ns + "role": ""}, nil, trust.ReasonNamespaceClaim},
 		{"unknown: it may be a bound", "", "", claims{ns + "future": "x"}, nil, trust.ReasonNamespaceClaim},
 		{"top claim that is no object", "top", "", claims{"top": "x"}, nil, trust.ReasonNamespaceClaim},
 		{"unknown nested", "top", "", claims{"top": claims{ns + "future": "x"}}, nil, trust.ReasonNamespaceClaim},

@@ -85,6 +85,12 @@ func TestIssuersThatContradictEachOtherDoNotCompile(t *testing.T) {
 			t.Errorf("got %v, want %q", err, name)
 		}
 	}
+	idp := trust.Spec{
+		Style: trust.Bearer, Issuers: []trust.IssuerBounds{one}, Audiences: []string{"a"}, Role: &trust.RoleRule{}, Issuer: "",
+	}
+	if _, err := trust.Compile(idp); err == nil || !strings.Contains(err.Error(), "a rule has one issuer or a list") {
+		t.Errorf("an identity provider with a list of issuers: %v", err)
+	}
 	// An empty list admits nobody.
 	none := login(t, func(s *trust.Spec) { s.Issuer, s.Issuers = "", []trust.IssuerBounds{} })
 	if _, reason, _ := admit(t, none, base(nil)); reason != trust.ReasonIssuer {

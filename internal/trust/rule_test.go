@@ -200,6 +200,12 @@ func TestCompileNamesEveryProblem(t *testing.T) {
 			t.Errorf("%q is missing in %v", want, err)
 		}
 	}
+	for _, s := range []trust.Spec{{Role: &trust.RoleRule{}}, {NamespaceTopClaim: "x"}, {ExtraClaims: "{}"}} {
+		s.Style, s.Name, s.UserClaim = trust.Login, "demo", "sub"
+		if _, err := trust.Compile(s); err == nil || !strings.Contains(err.Error(), "belong to identity providers") {
+			t.Errorf("%+v: %v", s, err)
+		}
+	}
 	_, err = trust.Compile(trust.Spec{Style: trust.Bearer, Times: trust.Times{ClockSkew: 61 * time.Second}})
 	for _, want := range []string{"(iss) must be set", "(aud) must be set", "at most 60 seconds", "role rule must be set"} {
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -1,6 +1,7 @@
 package vaultapi
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -159,6 +160,50 @@ func TestTheOperatorsOrderMayChooseTheRole(t *testing.T) {
 
 // TestEachIssuerOfAMountMayHaveBounds: keys that stand in the configuration,
 // algorithms, audiences and ages belong to one issuer only.
+func TestRolesForBrowsersAreNeverChosen(t *testing.T) {
+	d := newDoor(t)
+	key := d.withConfig()
+	d.role("browser", map[string]any{"role_type": "oidc", "allowed_redirect_uris": "https://app.example/cb"}).want(204)
+	d.role("demo", nil).want(204)
+	jwt := key.Token(t, d.claims(nil))
+	for _, with := range []map[string]any{{"role_selection": "claims"}, {"role_selection": "first", "role_order": "browser,demo"}} {
+		with["jwt_validation_pubkeys"] = string(key.PEM(t))
+		d.do("PUT", "auth/jwt/config", rootToken, with).want(204)
+		if role := d.login("", jwt).auth()["metadata"].(map[string]any)["role"]; role != "demo" {
+			t.Errorf("%v: logged in as %v", with["role_selection"], role)
+		}
+		roles := d.do("POST", "auth/jwt/explain", rootToken, map[string]any{"jwt": jwt}).want(200).data()["roles"].([]any)
+		if one := roles[0].(map[string]any); len(roles) != 1 || one["role"] != "demo" || one["chosen"] != true {
+			t.Errorf("%v: explained as %v", with["role_selection"], roles)
+		}
+	}
+}
+
+func TestAMountWithManyRolesChoosesNone(t *testing.T) {
+	d := newDoor(t)
+	key := d.withConfig()
+	d.do("PUT", "auth/jwt/config", rootToken, map[string]any{"jwt_validation_pubkeys": string(key.PEM(t)), "role_selection": "claims"}).want(204)
+	d.role("aa", nil).want(204)
+	for i := range 99 {
+		d.role(fmt.Sprint("r", i), map[string]any{"bound_subject": "nobody"}).want(204)
+	}
+	jwt := key.Token(t, d.claims(nil))
+	chosen := func() any {
+		roles := d.do("POST", "auth/jwt/explain", rootToken, map[string]any{"jwt": jwt}).want(200).data()["roles"].([]any)
+		return roles[0].(map[string]any)["chosen"]
+	}
+	d.login("", jwt).want(200)
+	if chosen() != true {
+		t.Error("the one role that fits is not explained as chosen")
+	}
+	d.role("zz", map[string]any{"bound_subject": "nobody"}).want(204)
+	d.login("", jwt).refused(400, "this mount has more than 100 roles; name the one that is meant")
+	if chosen() == true {
+		t.Error("a role is explained as chosen, and no login gets it")
+	}
+	d.login("aa", jwt).want(200)
+}
+
 func TestEachIssuerOfAMountMayHaveBounds(t *testing.T) {
 	d := newDoor(t)
 	d.enableJWT()

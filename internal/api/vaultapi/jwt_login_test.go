@@ -153,6 +153,29 @@ func TestLoginRefusalsInOrder(t *testing.T) {
 	d.login("demo", key.Token(t, d.claims(good))+"\r\n").want(200)
 }
 
+func TestTheRoleSaysFromWhereToLogIn(t *testing.T) {
+	d := newDoor(t)
+	key := d.withConfig()
+	d.role("near", map[string]any{"token_bound_cidrs": "192.0.2.0/24"}).want(204)
+	d.role("far", map[string]any{"token_bound_cidrs": "198.51.100.0/24"}).want(204)
+	jwt := key.Token(t, d.claims(nil))
+	d.do("GET", "auth/token/lookup-self", d.login("near", jwt).token(), nil).want(200)
+	d.login("far", jwt).refused(403, "permission denied")
+}
+
+func TestLoginSaysThatTheKeysCannotBeFetched(t *testing.T) {
+	d := newDoor(t)
+	d.enableJWT()
+	p := d.issuer()
+	p.Fail(idptest.Status500)
+	d.do("PUT", "auth/jwt/config", rootToken, map[string]any{"jwks_url": p.JWKSURL(), "skip_jwks_validation": true}).want(200)
+	d.role("demo", nil).want(204)
+	e := d.login("demo", p.Token("bao", nil)).want(400).errors()
+	if want := "error validating token: error verifying token signature: fetching keys: "; !strings.HasPrefix(e[0], want) {
+		t.Errorf("errors %q, want %q", e, want)
+	}
+}
+
 func TestLoginFollowsTheKeysOfTheProvider(t *testing.T) {
 	d := newDoor(t)
 	d.enableJWT()
@@ -337,6 +360,9 @@ func TestSeveralKeySetsNameTheKeyThatNoneHas(t *testing.T) {
 	}
 	const text = "error validating token: error verifying token signature: error searching for key set with kid "
 	try("k9").refused(400, text+"k9: no key found with kid k9 in any JWKS endpoint")
+	for _, kid := range []string{strings.Repeat("k", 129), "ü"} {
+		try(kid).refused(400, text+"(unreadable): no key found with kid (unreadable) in any JWKS endpoint")
+	}
 	try("a b\x07").refused(400, text+"(unreadable): no key found with kid (unreadable) in any JWKS endpoint")
 	d.do("PUT", "auth/jwt/login", "", map[string]any{"role": "demo", "jwt": idp.Token("a", nil)}).want(200)
 }
