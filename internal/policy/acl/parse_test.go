@@ -51,6 +51,9 @@ func TestParseRefusals(t *testing.T) {
 		{"TTL negative", `path "x" { min_wrapping_ttl = "-1h" }`, `min_wrapping_ttl on line 1 must be`},
 		{"TTL fraction", `path "x" { max_wrapping_ttl = 1.5 }`, `max_wrapping_ttl on line 1 must be`},
 		{"TTL huge", `path "x" { max_wrapping_ttl = "9999999d" }`, `max_wrapping_ttl on line 1 must be`},
+		{"TTL of no days", `path "x" { min_wrapping_ttl = "0d" }`, `min_wrapping_ttl on line 1 must be`},
+		{"TTL over ten years in days", `path "x" { max_wrapping_ttl = "3651d" }`, `max_wrapping_ttl on line 1 must be`},
+		{"TTL over ten years in hours", `path "x" { max_wrapping_ttl = "87601h" }`, `max_wrapping_ttl on line 1 must be`},
 		{"TTL of the wrong type", `path "x" { max_wrapping_ttl = ["1h"] }`, `max_wrapping_ttl on line 1 must be`},
 		{"capabilities of the wrong type", `path "x" { capabilities = 3 }`, `capabilities must be a list of texts, on line 1`},
 		{"capabilities with a number", `path "x" { capabilities = ["read", 3] }`, `capabilities must be a list of texts, on line 1`},
@@ -64,6 +67,9 @@ func TestParseRefusals(t *testing.T) {
 		{"restriction that is not enforced", `path "x" { capabilities = ["read"] mfa_methods = ["m"] }`, `key "mfa_methods" on line 1 is not supported by this server`},
 		{"path without a block", `path = "x"`, `"path" on line 1 must hold a block`},
 		{"rule without a block", `{"path": {"x": 3}}`, `path "x": must hold a block, on line 1`},
+		{"two blocks for one rule", `{"path": {"x": [{"policy": "deny"}, {"capabilities": ["read"]}]}}`, `path "x": must hold a block, on line 1`},
+		{"name twice in a value", `path "x" { allowed_parameters = { a = [{ b = 1, b = 2 }] } }`, `failed to parse policy: `},
+		{"other key than path with a list", `{"paths": [{"x": {}}]}`, `invalid key "paths" on line 1`},
 		{"JSON name twice", `{"path": {"x": {}, "x": {}}}`, `not valid JSON`},
 		{"JSON cut short", `{"path": {"x": {"capabilities": ["re`, `line 1: not valid JSON`},
 		{"JSON broken list", `{"path": {"x": {"capabilities": [}`, `line 1: not valid JSON`},
@@ -155,6 +161,10 @@ func TestParseWrappingTTL(t *testing.T) {
 		if p.rules[0].minWrap != want {
 			t.Errorf("%s: got %v, want %v", text, p.rules[0].minWrap, want)
 		}
+	}
+	p := parse(t, `path "a" { min_wrapping_ttl = "1m" max_wrapping_ttl = "3650d" }`)
+	if r := p.rules[0]; r.minWrap != time.Minute || r.maxWrap != 3650*24*time.Hour {
+		t.Errorf("got %v to %v", r.minWrap, r.maxWrap)
 	}
 }
 
