@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/idptest"
@@ -158,4 +159,26 @@ func TestTheStoredConfigurationCounts(t *testing.T) {
 	if _, err := early.login(token(t, now)); err != nil {
 		t.Error(err)
 	}
+}
+
+// Whatever call of the storage fails, a renewal with a JWT changes all or
+// nothing: not the token alone, and not the alias alone.
+func TestRenewalIsAllOrNothing(t *testing.T) {
+	m, n, k := openMutable(t)
+	n.role(t, "r", params{"token_ttl_from_exp": true, "token_ttl": "5m", "claim_mappings": map[string]string{"jti": "id"}})
+	res, err := n.login(token(t, k))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := k.Token(t, map[string]any{"sub": "user", "jti": "second", "exp": time.Now().Unix() + 900})
+	storagetest.AllOrNothing(t, m.Store, func(s storage.Store) error {
+		m.broken = s
+		defer func() { m.broken = nil }()
+		n.state(testMount.UUID).suspect()
+		got, err := n.Renew(context.Background(), Renewal{Mount: testMount, Token: res.Issued.Token, JWT: raw, ID: "id"})
+		if (err == nil) != (got.TTL > 0) {
+			t.Errorf("%v and a life of %s", err, got.TTL)
+		}
+		return err
+	})
 }
