@@ -94,20 +94,21 @@ func (w expected) matches(v jwt.Value) bool {
 func globMatch(pattern, s string) bool {
 	prefix, rest, star := strings.Cut(pattern, "*")
 	s, ok := strings.CutPrefix(s, prefix)
-	if !star {
+	if !ok || !star {
 		return ok && s == ""
 	}
-	parts := strings.Split(rest, "*")
-	last := len(parts) - 1
-	for _, part := range parts[:last] {
+	for {
+		part, after, more := strings.Cut(rest, "*")
+		if !more {
+			return strings.HasSuffix(s, rest)
+		}
 		// The leftmost place is always good enough: it leaves the most.
 		i := strings.Index(s, part)
 		if i < 0 {
 			return false
 		}
-		s = s[i+len(part):]
+		s, rest = s[i+len(part):], after
 	}
-	return ok && strings.HasSuffix(s, parts[last])
 }
 
 func (e *evaluation) boundClaims() {
