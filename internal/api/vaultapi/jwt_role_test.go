@@ -112,6 +112,21 @@ func TestRoleRefusals(t *testing.T) {
 	}
 }
 
+func TestOneBoundIsEnough(t *testing.T) {
+	d := newDoor(t)
+	d.withConfig()
+	for name, value := range map[string]any{
+		"bound_audiences": "a", "bound_subject": "a", "bound_claims": map[string]any{"a": "b"}, "token_bound_cidrs": "192.0.2.0/24",
+	} {
+		with := map[string]any{"bound_audiences": nil}
+		with[name] = value
+		if a := d.role("x", with); a.status >= 300 {
+			t.Errorf("%s alone: %s", name, a.body)
+		}
+		d.do("DELETE", "auth/jwt/role/x", rootToken, nil).want(204)
+	}
+}
+
 func TestRoleNameMustFit(t *testing.T) {
 	d := newDoor(t)
 	d.withConfig()
