@@ -11,6 +11,8 @@ import (
 	"text/template"
 	"text/template/parse"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/jwt"
@@ -116,8 +118,12 @@ func fill(templates []*template.Template, claims map[string]any) ([]string, erro
 	for _, t := range templates {
 		b := bounded{steps: &steps, end: end}
 		err := t.Execute(&b, claims)
-		if err == nil && strings.Contains(b.String(), noValue) {
+		switch {
+		case err != nil:
+		case strings.Contains(b.String(), noValue):
 			err = errNull
+		case strings.ContainsFunc(strings.TrimSpace(b.String()), unicode.IsControl) || !utf8.ValidString(b.String()):
+			err = errUnprintable
 		}
 		if err != nil {
 			return nil, fault.Wrap(fault.Invalid, err, "error in 'token_policies': a template cannot be filled in from the token's claims").
@@ -143,8 +149,9 @@ const noValue = "<no value>"
 var errNull = errors.New("a claim of a policy's name is null")
 
 var (
-	errLong  = errors.New("the name of a policy is too long")
-	errSteps = errors.New("the templates of the policies take too many steps")
+	errLong        = errors.New("the name of a policy is too long")
+	errSteps       = errors.New("the templates of the policies take too many steps")
+	errUnprintable = errors.New("the name of a policy holds what no policy's name can hold")
 )
 
 func (b *bounded) Write(p []byte) (int, error) {

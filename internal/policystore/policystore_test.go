@@ -85,6 +85,32 @@ func TestPoliciesOfTokenAndIdentityAreMerged(t *testing.T) {
 	}
 }
 
+// The rules of a set of policies are kept for the next caller with the same set.
+// A name that looks like two must not find those of the two: names can come
+// from claims.
+func TestNoNameOfAPolicyIsTakenForTwo(t *testing.T) {
+	s, _ := open(t, Options{})
+	for _, name := range []string{"team-a", "zone"} {
+		if _, err := s.Put(context.Background(), name, `path "secret/`+name+`" { capabilities = ["read"] }`); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lists := [][2][]string{
+		{{"team-a", "zone"}, nil}, {{"team-a"}, {"zone"}}, {nil, {"team-a", "zone"}},
+		{{"team-a\x00zone"}, nil}, {{"team-a\x01zone"}, nil}, {{"team-a\x00\x01zone"}, nil}, {{"team-a\x04zone"}, nil}, {{"team-a\x01\x04zone"}, nil},
+		{nil, {"team-a\x00zone"}}, {{"team-a\x00"}, {"zone"}}, {{"", "zone"}, nil}, {{"", "", "zone"}, nil}, {{}, {}},
+	}
+	for range 2 { // in whatever order they come to be kept
+		for _, l := range lists {
+			want := slices.Contains(slices.Concat(l[0], l[1]), "zone")
+			if got := s.may(t, caller("", l[0], l[1]...), acl.Read, "secret/zone"); got != want {
+				t.Errorf("%q: %v, want %v", l, got, want)
+			}
+		}
+		slices.Reverse(lists)
+	}
+}
+
 func TestRootCountsOnlyAsATokensOwnPolicy(t *testing.T) {
 	s, _ := open(t, Options{})
 	if !s.may(t, caller("", []string{"root"}), acl.Delete, "anything") {

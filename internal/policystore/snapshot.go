@@ -2,6 +2,7 @@ package policystore
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"reflect"
 	"slices"
@@ -114,14 +115,15 @@ func (s *Store) For(ctx context.Context, p *principal.Principal, path string) (*
 	return snap.fill(string(key), a.EntityID, set, data)
 }
 
-// appendKey makes the cache key of a combination of policies. A byte that no
-// name can hold stands between names.
+// appendKey makes the cache key of a combination of policies. Lengths stand
+// before lists and names, and nothing between them: names may come from a JWT,
+// and one that holds any byte must not be taken for two.
 func appendKey(b []byte, lists ...[]string) []byte {
 	for _, l := range lists {
+		b = binary.AppendUvarint(b, uint64(len(l)))
 		for _, n := range l {
-			b = append(append(b, n...), 0)
+			b = append(binary.AppendUvarint(b, uint64(len(n))), n...)
 		}
-		b = append(b, 1)
 	}
 	return b
 }

@@ -36,6 +36,9 @@ func TestPoliciesFromClaims(t *testing.T) {
 	login("alice", map[string]any{"team": "red"}).refused(400, refused)
 	login("alice", claims(nil, false)).refused(400, refused)
 	login("alice", claims(strings.Repeat("r", 600), false)).refused(400, refused)
+	for _, name := range []string{"red\x00admins", "red\u0085x", "red\nadmins"} { // no policy can be called that
+		login("alice", claims(name, false)).refused(400, refused)
+	}
 }
 
 // What a token says can never make it root.
