@@ -27,7 +27,7 @@ func (n *encoder) data(name string, m map[string]any, clearKeys []string) {
 	n.comma = true
 }
 
-// elided writes a LIST answer with the lengths of its lists only.
+// elided writes the answer of a list or scan with the lengths of its lists only.
 func (n *encoder) elided(r *ResponsePart) {
 	if r.Data == nil {
 		return

@@ -14,7 +14,7 @@ type format struct {
 	prefix      string
 	raw         bool // parameters and answers in clear; tokens stay hashed
 	clearAccess bool // accessors in clear
-	elideLists  bool // LIST answers as counts
+	elideLists  bool // answers of lists and scans as counts
 }
 
 // maxKept is the largest buffer that goes back into a pool.
@@ -240,7 +240,7 @@ func (n *encoder) response(e *Entry) {
 		n.str("lease_id", r.LeaseID)
 		n.end()
 	}
-	if n.f.elideLists && e.Req.Operation == "list" {
+	if n.f.elideLists && (e.Req.Operation == "list" || e.Req.Operation == "scan") {
 		n.elided(r)
 	} else {
 		n.data("data", r.Data, r.ClearKeys)

@@ -91,9 +91,12 @@ func TestElideListResponses(t *testing.T) {
 	e := sample()
 	e.Req.Operation = "list"
 	e.Resp.Data = map[string]any{"keys": []string{"a", "b"}, "key_info": map[string]any{"a": 1, "b": 2}}
-	_, m := line(t, fileDevice("discard", "elide_list_responses", "true"), e)
-	if at(t, m, "response", "data", "keys") != 2.0 || at(t, m, "response", "data", "key_info") != 2.0 {
-		t.Errorf("lists must become counts: %v", at(t, m, "response", "data"))
+	for _, op := range []string{"list", "scan"} {
+		e.Req.Operation = op
+		_, m := line(t, fileDevice("discard", "elide_list_responses", "true"), e)
+		if at(t, m, "response", "data", "keys") != 2.0 || at(t, m, "response", "data", "key_info") != 2.0 {
+			t.Errorf("%s: lists must become counts: %v", op, at(t, m, "response", "data"))
+		}
 	}
 }
 
