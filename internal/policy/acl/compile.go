@@ -1,6 +1,7 @@
 package acl
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -67,11 +68,8 @@ func Compile(policies []*Policy, ids TemplateData) (*ACL, error) {
 func (a *ACL) add(byPath map[string]*merged, p *Policy, r *rule, ids *TemplateData) {
 	name, pat := p.name, r.pat
 	if r.templated {
-		path, err := resolve(r.path, ids, p.slashes)
-		if err == nil {
-			pat, err = compilePattern(path)
-		}
-		if err != nil {
+		var err error
+		if pat, err = r.filled(ids, p.slashes); err != nil {
 			a.dropped = append(a.dropped, policy.Check{
 				Name: "template", Expected: fmt.Sprintf("path %q in policy %q", r.path, name), Note: "rule dropped: " + err.Error(),
 			})
@@ -88,6 +86,26 @@ func (a *ACL) add(byPath map[string]*merged, p *Policy, r *rule, ids *TemplateDa
 	}
 	m.parts[name] |= r.caps
 	m.merge(r)
+}
+
+// filled returns the pattern of a templated rule for one caller. A denial takes
+// values that a grant must not take, as they are: what they widen is denied.
+// Were it dropped, a value such as "a/b" would undo it.
+func (r *rule) filled(ids *TemplateData, slashes bool) (pattern, error) {
+	path, err := resolve(r.path, ids, slashes)
+	deny := r.caps&capDeny != 0
+	if deny && errors.Is(err, errUnsafe) {
+		path, err = fillIn(r.path, ids)
+	}
+	if err != nil {
+		return pattern{}, err
+	}
+	pat, err := compilePattern(path)
+	if deny && err != nil { // the value spells "+*"
+		head, _, _ := strings.Cut(r.path, "{{")
+		return compilePattern(head + "*")
+	}
+	return pat, err
 }
 
 // merge joins r into m: capabilities add up, one deny wipes everything, and the

@@ -76,6 +76,18 @@ func resolve(path string, d *TemplateData, slashes bool) (string, error) {
 	return out, nil
 }
 
+// fillIn fills in the templates of a path with whatever the values hold. It
+// fails if one is missing.
+func fillIn(path string, d *TemplateData) (string, error) {
+	return expand(path, func(name string) (string, error) {
+		v, ok := d.lookup(name)
+		if !ok || v == "" {
+			return "", fmt.Errorf("{{%s}}: %w", name, errUnresolved)
+		}
+		return v, nil
+	})
+}
+
 // safeValue reports whether a value stays inside the one segment that it is
 // put into, or with slashes inside whole segments of its own.
 func safeValue(v string, slashes bool) bool {

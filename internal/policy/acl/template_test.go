@@ -96,6 +96,35 @@ func TestTemplateValuesNeverWiden(t *testing.T) {
 	}
 }
 
+// What must not widen a grant may widen a denial, and never undoes it.
+func TestAValueNeverUndoesADenial(t *testing.T) {
+	p := parse(t, `path "secret/*" { capabilities = ["read"] } path "secret/x/{{identity.entity.name}}*" { capabilities = ["deny"] }`)
+	for value, denied := range map[string]string{
+		"plain": "secret/x/plain/a", "a/b": "secret/x/a/b/c", "a*": "secret/x/a*/b", "a+": "secret/x/a+b", "+": "secret/x/anything",
+		"a/+": "secret/x/anything", "+/a": "secret/x/anything/a", "a..b": "secret/x/a..b", `a\b`: `secret/x/a\b`,
+	} {
+		a, err := Compile([]*Policy{p}, TemplateData{EntityName: value})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := a.Decide(Question{Operation: Read, Path: denied}); d.Allowed {
+			t.Errorf("%q: %s is allowed: %+v", value, denied, a.Dropped())
+		}
+		if !a.Decide(Question{Operation: Read, Path: "secret/y"}).Allowed {
+			t.Errorf("%q: everything is denied", value)
+		}
+	}
+	two := parse(t, `path "{{identity.entity.name}}/{{identity.entity.id}}" { capabilities = ["deny"] }`)
+	if a, err := Compile([]*Policy{two}, TemplateData{EntityName: "a/b"}); err != nil || len(a.Dropped()) != 1 {
+		t.Errorf("%v, %+v", err, a.Dropped())
+	}
+	// Who has no value at all has nothing that could be denied.
+	a, err := Compile([]*Policy{p}, TemplateData{})
+	if err != nil || len(a.Dropped()) != 1 || !a.Decide(Question{Operation: Read, Path: "secret/x/plain"}).Allowed {
+		t.Errorf("%v, %+v", err, a.Dropped())
+	}
+}
+
 func TestDroppedRuleOfOnePolicyKeepsTheOthers(t *testing.T) {
 	a, err := Compile([]*Policy{
 		parse(t, `path "secret/{{identity.entity.name}}" { capabilities=["read"] } path "b" { capabilities=["read"] }`),
