@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"net/netip"
 	"slices"
 	"strings"
@@ -260,7 +259,7 @@ func (r Rule) check() error {
 		return fault.New(fault.Invalid, "the name of a quota must have 1 to 256 printable characters")
 	case len(r.Path) > 1024 || strings.ContainsFunc(r.Path, unicode.IsControl):
 		return fault.New(fault.Invalid, "invalid quota path")
-	case !(r.Rate > 0) || r.Rate > 1e9 || math.IsInf(r.Rate, 0):
+	case !(r.Rate > 0) || r.Rate > 1e9: // not a number fails the first
 		return fault.New(fault.Invalid, "'rate' is invalid: it must be greater than 0")
 	case r.Interval < 1 || r.Interval > 86400:
 		return fault.New(fault.Invalid, "'interval' is invalid: it must be from one second to one day")

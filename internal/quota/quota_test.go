@@ -131,8 +131,9 @@ func TestRulesThatCannotMeanAnythingAreRefused(t *testing.T) {
 	s, _, _ := open(t)
 	s.put(t, Rule{Name: "a", Path: "p", Rate: 1})
 	for _, r := range []Rule{
-		{Name: "", Rate: 1}, {Name: "x", Rate: 0}, {Name: "x", Rate: -1}, {Name: "x", Rate: math.NaN()}, {Name: "x", Rate: math.Inf(1)},
-		{Name: "x", Rate: 1, Interval: -1}, {Name: "x", Rate: 1, Interval: 1 << 40}, {Name: "x", Rate: 1, Block: -1},
+		{Name: "", Rate: 1}, {Name: "x", Rate: 0}, {Name: "x", Rate: -1}, {Name: "x", Rate: math.NaN()}, {Name: "x", Rate: math.Inf(1)}, {Name: "x", Rate: 1.1e9},
+		{Name: "x", Rate: 1, Interval: -1}, {Name: "x", Rate: 1, Interval: 1 << 40}, {Name: "x", Rate: 1, Block: -1}, {Name: "x", Rate: 1, Block: 86401},
+		{Name: "a\x00", Rate: 1}, {Name: "x", Path: strings.Repeat("p", 1025), Rate: 1},
 		{Name: "x", Path: "p", Rate: 1}, {Name: strings.Repeat("x", 300), Rate: 1}, {Name: "x", Path: "a\x00", Rate: 1},
 	} {
 		if err := s.Put(context.Background(), r); !fault.Is(err, fault.Invalid) {

@@ -32,6 +32,7 @@ func TestCreateIsRefused(t *testing.T) {
 	restricted := w.issue(o)
 	expiring := w.child(root, func(o *CreateOptions) { o.TTL = time.Hour })
 	w.role("r", func(r *Role) { r.AllowedEntityAliases = []string{"ci-*"} })
+	w.role("plain", nil)
 	w.role("lists", func(r *Role) { r.AllowedPolicies, r.DisallowedPoliciesGlob = []string{"a", "b"}, []string{"b*"} })
 
 	for text, c := range map[string]struct {
@@ -49,6 +50,7 @@ func TestCreateIsRefused(t *testing.T) {
 		"custom token ID cannot have the 's.' prefix":                    {root, func(o *CreateOptions) { o.ID = "s.x" }},
 		"custom token ID cannot have a '.' in the value":                 {root, func(o *CreateOptions) { o.ID = "a.b" }},
 		"child policies must be subset of parent":                        {user, func(o *CreateOptions) { o.Policies = []string{"demo", "other"} }},
+		"child policies must be subset of parent ":                       {user, func(o *CreateOptions) { o.RoleName, o.Policies = "plain", []string{"other"} }},
 		"root tokens may not be created without parent token being root": {user, func(o *CreateOptions) { o.Sudo, o.Policies = true, []string{" Root"} }},
 		"batch tokens cannot be root tokens":                             {root, func(o *CreateOptions) { o.Type = "batch" }},
 		"root or sudo privileges required to create orphan token":        {user, func(o *CreateOptions) { o.NoParent = true }},
@@ -66,7 +68,7 @@ func TestCreateIsRefused(t *testing.T) {
 			user, func(o *CreateOptions) { o.RoleName, o.Policies = "lists", []string{"c"} }},
 	} {
 		_, err := w.tryChild(c.parent, c.change)
-		if !fault.Is(err, fault.Invalid) || fault.PublicText(err) != text {
+		if !fault.Is(err, fault.Invalid) || fault.PublicText(err) != strings.TrimSpace(text) {
 			t.Errorf("want %q, got %v", text, err)
 		}
 	}
@@ -130,6 +132,10 @@ func TestCreatedTokenTakesFromItsParent(t *testing.T) {
 	if orphan.EntityID != "" || len(orphan.BoundCIDRs) != 0 || !orphan.Orphan || orphan.Path != "auth/token/create-orphan" {
 		t.Fatalf("%+v", orphan)
 	}
+	free := w.child(w.root(), func(o *CreateOptions) { o.NoParent, o.Policies = true, []string{"p"} }).Token
+	if !free.Orphan || !free.Parent.IsZero() || free.Path != "auth/token/create" {
+		t.Fatalf("no_parent of a caller with sudo: %+v", free)
+	}
 	if ch.DisplayName != "token" || ch.Path != "auth/token/create" {
 		t.Fatalf("%+v", ch)
 	}
@@ -192,6 +198,24 @@ func TestCreatedTokenIsRenewedForTheLifeItWasMadeWith(t *testing.T) {
 	}
 }
 
+func TestARenewalWithoutSenseChangesNothing(t *testing.T) {
+	w := newWorld(t)
+	is := w.issue(login())
+	_, err := w.Renew(t.Context(), is.Token.ID, -time.Second, w.TokenLimits(Limits{}))
+	refused(t, err, fault.Invalid, "increment must not be negative")
+	_, err = w.Renew(t.Context(), ID{}, time.Second, w.TokenLimits(Limits{}))
+	refused(t, err, fault.Invalid, "batch tokens cannot be renewed")
+	w.mustWork(is)
+}
+
+func TestARootTokenIsNoGeneratedOne(t *testing.T) {
+	w := newWorld(t)
+	for _, id := range []string{w.issue(login()).ClientToken, "hvb.x"} {
+		err := w.db.Update(t.Context(), func(tx storage.Tx) error { _, err := w.IssueRoot(tx, id); return err })
+		refused(t, err, fault.Invalid, "root token ID has the form of a generated token")
+	}
+}
+
 func TestUnknownPoliciesWarn(t *testing.T) {
 	w := newWorld(t)
 	is := w.child(w.root(), func(o *CreateOptions) {
@@ -215,6 +239,11 @@ func TestEntityAliasOfARole(t *testing.T) {
 		t.Fatal(is.Token.EntityID)
 	}
 	_, err := w.tryChild(user, func(o *CreateOptions) {
+		o.RoleName, o.EntityAlias = "r", "alice"
+		o.AliasEntity = func(storage.Tx, string, string) (string, error) { return "ent-2", nil }
+	})
+	refused(t, err, fault.Invalid, "invalid 'entity_alias' value")
+	_, err = w.tryChild(user, func(o *CreateOptions) {
 		o.RoleName, o.EntityAlias = "r", "ci-1"
 		o.AliasEntity = func(storage.Tx, string, string) (string, error) { return "", denied("entity_disabled") }
 	})
@@ -268,7 +297,7 @@ func TestCIDRs(t *testing.T) {
 	if err != nil || !slices.Equal(got, want) {
 		t.Fatal(got, err)
 	}
-	for _, bad := range []string{"x", "10.0.0.1/8", "10.0.0.0/33", "fe80::1%eth0", "10.0.0.0/08", "010.0.0.1"} {
+	for _, bad := range []string{"x", "10.0.0.1/8", "10.0.0.0/33", "fe80::1%eth0", "10.0.0.0/08", "010.0.0.1", "::ffff:0.0.0.0/90"} {
 		if _, err := ParseCIDRs([]string{bad}); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%q: %v", bad, err)
 		}
