@@ -27,6 +27,15 @@ var (
 	secretsKind = mountKind{api: "sys/mounts/", tune: "sys/mounts/", prefix: "", noun: "secrets engine", list: "Error listing secrets engines"}
 )
 
+// example writes the lines of a help text as commands of this kind.
+func (k mountKind) example(lines ...string) string {
+	group := "secrets"
+	if k == authKind {
+		group = "auth"
+	}
+	return "  jotgate " + group + " " + strings.Join(lines, "\n  jotgate "+group+" ")
+}
+
 // mount is one row of sys/auth or sys/mounts, in the order that JSON output
 // has had.
 type mount struct {
@@ -250,7 +259,7 @@ func (a *app) do(cmd *cobra.Command, method, path string, body any) error {
 func (a *app) newDisable(k mountKind) *cobra.Command {
 	return &cobra.Command{
 		Use: "disable [flags] PATH", Short: "Disable a" + an(k.noun) + " and revoke what it issued",
-		Example: "  jotgate " + strings.TrimSuffix(map[bool]string{true: "auth", false: "secrets"}[k == authKind], "/") + " disable my-path",
+		Example: k.example("disable my-path"),
 		Args:    cli.NArgs(1, 1, "a path"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path := cleanPath(args[0])
@@ -266,7 +275,7 @@ func (a *app) newMountList(k mountKind) *cobra.Command {
 	var detailed bool
 	cmd := &cobra.Command{
 		Use: "list [flags]", Short: "List what is enabled",
-		Example: "  jotgate auth list\n  jotgate secrets list -detailed -format=json",
+		Example: k.example("list", "list -detailed -format=json"),
 		Args:    cli.NArgs(0, 0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := a.fetch(cmd, strings.TrimSuffix(k.api, "/"), nil)
@@ -349,7 +358,7 @@ func (a *app) newTune(k mountKind) *cobra.Command {
 	var t tuneFlags
 	cmd := &cobra.Command{
 		Use: "tune [flags] PATH", Short: "Change a mount's settings",
-		Example: "  jotgate auth tune -default-lease-ttl=30m jwt/\n  jotgate secrets tune -max-lease-ttl=24h secret/",
+		Example: k.example("tune -default-lease-ttl=30m my-path/", "tune -max-lease-ttl=24h my-path/"),
 		Args:    cli.NArgs(1, 1, "a path"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			body := t.config()
@@ -386,7 +395,7 @@ func (a *app) newTune(k mountKind) *cobra.Command {
 func (a *app) newMove(k mountKind) *cobra.Command {
 	return &cobra.Command{
 		Use: "move [flags] FROM TO", Short: "Move a mount to another path",
-		Example: "  jotgate auth move jwt/ jwt2/\n  jotgate secrets move secret/ kv/",
+		Example: k.example("move my-path/ other-path/"),
 		Args:    cli.NArgs(2, 2, "two paths"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			from, to := k.prefix+cleanPath(args[0])+"/", k.prefix+cleanPath(args[1])+"/"

@@ -112,7 +112,7 @@ func (a *app) newPolicyDelete() *cobra.Command {
 
 func (a *app) newPolicyFmt() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "fmt FILE", Short: "Format a policy file in place",
+		Use: "fmt [flags] FILE", Short: "Format a policy file in place",
 		Long:    "Formats a policy file in place. The server is not asked.",
 		Example: "  jotgate policy fmt webapps.hcl",
 		Args:    cli.NArgs(1, 1, "a file"),

@@ -119,14 +119,17 @@ func (a *app) newPatch() *cobra.Command {
 // newWriter builds write and patch, which differ in verb and content type only.
 func (a *app) newWriter(name, method, typ string) *cobra.Command {
 	var force bool
+	example := "  jotgate write auth/jwt/config jwt_validation_pubkeys=@key.pub.pem\n"
+	if name == "patch" { // a config is written as a whole
+		example = ""
+	}
 	cmd := &cobra.Command{
 		Use:   name + " [flags] PATH [KEY=VALUE...]",
 		Short: map[string]string{"write": "Write data", "patch": "Change part of the data"}[name],
 		Long: `Sends data to a path. Data is KEY=VALUE; KEY=@FILE takes the value from a
 file and KEY=- from standard input. @FILE alone, or - alone, is a whole JSON
 object. A key given more than once is sent as a list.`,
-		Example: `  jotgate ` + name + ` auth/jwt/role/demo user_claim=sub bound_audiences=vault policies=webapps
-  jotgate ` + name + ` auth/jwt/config jwt_validation_pubkeys=@key.pub.pem
+		Example: example + `  jotgate ` + name + ` auth/jwt/role/demo user_claim=sub bound_audiences=vault policies=webapps
   jotgate ` + name + ` auth/jwt/role/demo @role.json
   echo '{"user_claim":"sub"}' | jotgate ` + name + ` auth/jwt/role/demo -`,
 		Args: cli.NArgs(1, -1, "a path and data"),

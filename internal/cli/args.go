@@ -50,6 +50,9 @@ func NormalizeFlags(root *cobra.Command, args []string) []string {
 func completing(args []string) []string {
 	out := slices.Clone(args)
 	for i, arg := range args[1:] {
+		if arg == "--" {
+			break
+		}
 		if name, ok := longFlag(arg); ok {
 			out[i+1] = "--" + name
 		}
@@ -65,10 +68,11 @@ func longFlag(arg string) (string, bool) {
 			return "", false
 		}
 	}
-	if c := name[0] | 0x20; name == "" || c < 'a' || c > 'z' {
+	if name == "" {
 		return "", false
 	}
-	return name, true
+	c := name[0] | 0x20
+	return name, c >= 'a' && c <= 'z'
 }
 
 func descend(cmd *cobra.Command, arg string) (*cobra.Command, bool) {

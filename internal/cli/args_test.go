@@ -40,6 +40,7 @@ func TestSingleDashFlagsAreNormalised(t *testing.T) {
 		{"unknown flags pass", "kv get -nothing=1", "kv get --nothing=1"},
 		{"key=value is no flag", "kv put p a=-b", "kv put p a=-b"},
 		{"a flag at the end", "kv get -version", "kv get --version"},
+		{"completion words after -- stay", "__complete auth enable -path -- -x", "__complete auth enable --path -- -x"},
 		{"completion words are not joined", "__complete kv get -version 1", "__complete kv get --version 1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -56,6 +57,7 @@ func TestSingleDashFlagsAreNormalised(t *testing.T) {
 func FuzzNormalizeFlags(f *testing.F) {
 	f.Add("kv get -version 1 p")
 	f.Add("- -- --=x -= ---")
+	f.Add("__complete -- -- -= --- -")
 	f.Fuzz(func(t *testing.T, s string) {
 		in := strings.Split(s, " ")
 		if got := NormalizeFlags(tree(), in); len(got) > len(in) {

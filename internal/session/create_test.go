@@ -258,8 +258,10 @@ func TestRoleThatContradictsItselfIsRefused(t *testing.T) {
 			r.Type, r.Renewable, r.Orphan, r.Period = "batch", false, true, 1
 		},
 		"'token_type' cannot be 'batch' when role is set to generate renewable tokens": func(r *Role) { r.Type, r.Orphan = "batch", true },
-		"invalid 'token_type' value":          func(r *Role) { r.Type = "x" },
-		"'token_num_uses' cannot be negative": func(r *Role) { r.NumUses = -1 },
+		"invalid 'token_type' value":                  func(r *Role) { r.Type = "x" },
+		"'token_explicit_max_ttl' cannot be negative": func(r *Role) { r.ExplicitMaxTTL = -1 },
+		"'token_period' cannot be negative":           func(r *Role) { r.Period = -1 },
+		"'token_num_uses' cannot be negative":         func(r *Role) { r.NumUses = -1 },
 	} {
 		err := w.UpdateRole(t.Context(), "r", func(r *Role) error { change(r); return nil })
 		refused(t, err, fault.Invalid, text)

@@ -159,6 +159,7 @@ func queryData(r *http.Request) (*Data, error) {
 		return nil, fault.New(fault.Invalid, "failed to decode the query string")
 	}
 	delete(v, "list")
+	delete(v, "scan")
 	delete(v, "help")
 	if len(v) == 0 {
 		return nil, nil

@@ -89,6 +89,11 @@ func TestScanListsWhatLiesBelow(t *testing.T) {
 		t.Error(got)
 	}
 
+	// scan is the verb, and no parameter that the endpoint would not know.
+	if a := d.do("GET", "secret/metadata?scan=true", rootToken, nil).want(200).json(); a["warnings"] != nil {
+		t.Error(a["warnings"])
+	}
+
 	// The right to list is not the right to scan, and a deny counts for both
 	// spellings of a path.
 	lister := d.tokenWith(`path "secret/metadata/*" { capabilities = ["list", "read"] }`)
