@@ -147,6 +147,8 @@ func TestSettingsAreStrict(t *testing.T) {
 		"format":    fileDevice("discard", "format", "jsonx"),
 		"prefix":    fileDevice("discard", "prefix", "a\nb"),
 		"timeout":   fileDevice("discard", "write_timeout", "0s"),
+		"long":      fileDevice("discard", "write_timeout", "61s"),
+		"mode":      fileDevice("discard", "mode", "01600"),
 		"socket":    {Path: "x", Type: "socket", Salt: testSalt},
 		"network":   {Path: "x", Type: "socket", Options: map[string]string{"address": "a", "socket_type": "ip"}, Salt: testSalt},
 		"facility":  {Path: "x", Type: "syslog", Options: map[string]string{"facility": "nope"}, Salt: testSalt},
