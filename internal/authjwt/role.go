@@ -255,6 +255,7 @@ func (r *Role) spec(name string, c *Config, compat Compat) (trust.Spec, error) {
 			MaxAge: r.MaxTokenAge, MaxLifetime: r.MaxTokenLifetime, DeriveNotBefore: compat.DerivedNotBefore,
 		},
 		BoundClaims: claims, BoundClaimsGlob: r.BoundClaimsType == claimsGlob,
+		Hidden:    r.AuditClaimsHMAC,
 		UserClaim: r.UserClaim, UserClaimPointer: r.UserClaimPointer,
 		GroupsClaim: r.GroupsClaim, GroupsOptional: r.GroupsOptional, ClaimMappings: r.ClaimMappings,
 		GroupsFilter: r.GroupsFilter, GroupsFilterGlob: r.GroupsFilterType == claimsGlob, GroupsMap: r.GroupsMap, MaxGroups: r.MaxGroups,

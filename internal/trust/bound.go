@@ -126,7 +126,7 @@ func (e *evaluation) boundClaims() {
 				e.pass(checkBound, name, v.Kind().String())
 				continue
 			}
-			e.fail(checkBound, ReasonClaimMismatch, b.wants(), clip(string(v.JSON())),
+			e.fail(checkBound, ReasonClaimMismatch, b.wants(), e.shown(name, string(v.JSON())),
 				fmt.Sprintf("claim %q does not match any associated bound claim values", name))
 		}
 	}

@@ -261,3 +261,23 @@ func TestBoundClaimsAgreeWithTheModel(t *testing.T) {
 		}
 	})
 }
+
+// What an operator wants to see as HMACs only must not stand in the checks of a
+// refusal either.
+func TestHiddenClaimsAreNotShown(t *testing.T) {
+	spec := func(hidden ...string) *trust.Rule {
+		return login(t, func(s *trust.Spec) {
+			s.Subject, s.Hidden = "nobody", hidden
+			s.BoundClaims = map[string]any{"email": "x", "/org/owner": "x", "a/b": "x", "env": "prod"}
+		})
+	}
+	c := base(claims{"email": "alice@example.com", "org": claims{"owner": "alice@example.com"}, "a/b": "alice@example.com", "env": "dev"})
+	_, d := spec().Admit(verified(t, c), now)
+	if n := strings.Count(fmt.Sprint(d.Checks), "alice@example.com"); n != 3 {
+		t.Errorf("shown %d times: %v", n, d.Checks)
+	}
+	_, d = spec("/email", "/org/owner", "a/b", "sub").Admit(verified(t, c), now)
+	if text := fmt.Sprint(d.Checks); strings.Contains(text, "alice") || strings.Count(text, "(hidden)") != 4 || !strings.Contains(text, "dev") {
+		t.Errorf("%s", text)
+	}
+}

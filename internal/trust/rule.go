@@ -182,7 +182,7 @@ func (e *evaluation) issuer() {
 func (e *evaluation) subject() {
 	sub, has := e.claims.Subject()
 	if e.rule.subject != "" && (!has || sub != e.rule.subject) {
-		e.fail(checkSubject, ReasonSubject, e.rule.subject, clip(sub), e.text(
+		e.fail(checkSubject, ReasonSubject, e.rule.subject, e.shown("sub", sub), e.text(
 			"error validating token: invalid subject (sub) claim",
 			"the token's subject is not the one that is bound"))
 		return
@@ -303,6 +303,30 @@ func clip(s string) string {
 		}
 		return c
 	}, s)
+}
+
+// shown is what a decision shows of a claim's value.
+func (e *evaluation) shown(claim, value string) string {
+	if slices.Contains(e.rule.hidden, pointer(claim)) {
+		return "(hidden)"
+	}
+	return clip(value)
+}
+
+// pointer spells a claim in one way, however the operator did.
+func pointer(claim string) string {
+	if strings.HasPrefix(claim, "/") {
+		return claim
+	}
+	return "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(claim)
+}
+
+func pointers(claims []string) []string {
+	out := make([]string, len(claims))
+	for i, c := range claims {
+		out[i] = pointer(c)
+	}
+	return out
 }
 
 func isControl(c rune) bool {

@@ -61,6 +61,10 @@ type Spec struct {
 	// of characters.
 	BoundClaimsGlob bool
 
+	// Hidden names claims whose values no Decision shows, as names or as JSON
+	// pointers.
+	Hidden []string
+
 	// UserClaim names the claim that holds the user's name: a string, not
 	// empty. Required for Login; Bearer takes "sub" when it is empty and does
 	// not insist on the claim being there.
@@ -174,6 +178,7 @@ type Rule struct {
 	anyCnf   bool // cnf is not looked at
 	times    Times
 	bound    []boundClaim
+	hidden   []string // claims, as JSON pointers
 	user     jwt.Path
 	userText string
 	groups   groupsRule
@@ -195,6 +200,7 @@ func Compile(s Spec) (*Rule, error) {
 	p.durations(s.Times)
 	r.compileUser(s)
 	r.bound = p.boundClaims(s.BoundClaims, s.BoundClaimsGlob)
+	r.hidden = pointers(s.Hidden)
 	r.mappings = p.claimMappings(s.ClaimMappings)
 	r.groups = p.groups(s)
 	r.issuers = p.issuers(s)
