@@ -12,7 +12,9 @@
 // Kubernetes pod. It is read anew at each login, so a program that logs in
 // again uses the token that the platform has put there since.
 //
-// No error and no printed value holds a token.
+// No error and no printed value holds a token. The client follows one redirect
+// of a login, with the JWT and to any host, though never from https to http:
+// set DisableRedirects in its [api.Config] where nothing redirects.
 //
 // It is a module of its own: the server does not depend on the client's.
 package jwtauth

@@ -105,4 +105,7 @@ path "secret/metadata/b" { capabilities = ["deny"] }`)
 	d.do("SCAN", "secret/metadata/b", scanner, nil).want(403)
 	d.do("SCAN", "secret/metadata/b/", scanner, nil).want(403)
 	d.do("LIST", "secret/metadata/z", scanner, nil).want(403)
+	if got := d.do("SCAN", "secret/metadata", scanner, nil).keys(); got != "a b/c b/d/e z" { // as documented: scan shows every name below
+		t.Error(got)
+	}
 }
