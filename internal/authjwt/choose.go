@@ -27,16 +27,16 @@ func (m *Method) choose(ctx context.Context, c *compiledConfig, rq *Request) (*c
 	if rq.JWT == "" {
 		return nil, admitted{}, nil, invalid("missing token")
 	}
-	tok, err := rq.Mount.Compat.parse(rq.JWT)
+	now := m.now()
+	tok, v, err := m.read(c, rq.Mount.Compat, rq.JWT, now)
 	if err != nil {
-		return nil, admitted{}, nil, refuse(trust.VerifyRefusal(err, c.source.static),
-			[]policy.Check{{Name: "token", Reason: fault.ReasonOf(err), Note: fault.PublicText(err)}})
+		return nil, admitted{}, nil, err
 	}
 	roles, err := m.candidates(ctx, c, rq.Mount)
 	if err != nil {
 		return nil, admitted{}, nil, err
 	}
-	s := selection{c: c, rq: rq, tok: tok, now: m.now()}
+	s := selection{m: m, c: c, rq: rq, tok: tok, v: v, now: now}
 	var found *compiledRole
 	var grant admitted
 	for _, r := range roles {
@@ -64,11 +64,12 @@ func took(role string) policy.Check { return policy.Check{Name: "role", OK: true
 
 // selection is one token for which a role is looked for.
 type selection struct {
+	m      *Method
 	c      *compiledConfig
 	rq     *Request
 	tok    *jwt.Token
 	now    time.Time
-	v      *jwt.Verified  // nil before some role could admit the token
+	v      *jwt.Verified  // nil before the token is proved: once some role could admit it
 	checks []policy.Check // why roles do not
 }
 
@@ -80,9 +81,8 @@ func (s *selection) try(ctx context.Context, r *compiledRole) (g admitted, ok bo
 		return admitted{}, false, nil
 	}
 	if s.v == nil {
-		if s.v, err = s.c.source.verify(ctx, s.tok, r.rule.Algorithms()); err != nil {
-			return admitted{}, false, refuse(err,
-				append(s.checks, policy.Check{Name: "key", Reason: fault.ReasonOf(err), Note: fault.PublicText(err)}))
+		if s.v, err = s.m.verify(ctx, s.c.source, s.tok, r.rule.Algorithms(), s.now); err != nil {
+			return admitted{}, false, refuse(err, append(s.checks, failed("key", err)))
 		}
 	}
 	g, _, err = r.accept(s.v, s.now)

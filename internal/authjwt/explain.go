@@ -160,14 +160,14 @@ func (m *Method) explainRole(ctx context.Context, c *compiledConfig, r *compiled
 func (m *Method) allChecks(ctx context.Context, c *compiledConfig, r *compiledRole, raw string) []policy.Check {
 	tok, err := r.compat.parse(raw)
 	if err != nil {
-		return []policy.Check{{Name: "token", Reason: fault.ReasonOf(err), Note: fault.PublicText(err)}}
+		return []policy.Check{failed("token", err)}
 	}
 	v, err := c.source.verify(ctx, tok, r.rule.Algorithms())
 	if err == nil {
 		_, checks, _ := r.accept(v, m.now()) // the checks say why not
 		return append([]policy.Check{{Name: trust.CheckSignature, OK: true}}, withoutCheck(checks, trust.CheckSignature)...)
 	}
-	signature := policy.Check{Name: trust.CheckSignature, Reason: fault.ReasonOf(err), Note: fault.PublicText(err)}
+	signature := failed(trust.CheckSignature, err)
 	return append([]policy.Check{signature}, withoutCheck(r.rule.Explain(tok, m.now()).Checks, trust.CheckSignature)...)
 }
 

@@ -145,14 +145,12 @@ func (m *Method) find(ctx context.Context, c *compiledConfig, rq *Request) (r *c
 // role's rule, whenever it comes.
 func (m *Method) admit(ctx context.Context, c *compiledConfig, r *compiledRole, raw string) (admitted, []policy.Check, error) {
 	now := m.now()
-	sum := sha256.Sum256([]byte(raw))
-	v := m.recall(c.source, sum, now)
-	if v == nil {
-		var checks []policy.Check
-		var err error
-		if v, checks, err = m.prove(ctx, c, r, raw, now); err != nil {
-			return admitted{}, nil, refuse(err, checks)
-		}
+	tok, v, err := m.read(c, r.compat, raw, now)
+	if err == nil && v == nil {
+		v, err = m.prove(ctx, c, r, tok, now)
+	}
+	if err != nil {
+		return admitted{}, nil, err
 	}
 	a, checks, err := r.accept(v, now)
 	if err != nil {
@@ -161,25 +159,43 @@ func (m *Method) admit(ctx context.Context, c *compiledConfig, r *compiledRole, 
 	return a, checks, nil
 }
 
-// prove reads the token and checks its signature. On refusal it returns the
-// checks that were made.
-func (m *Method) prove(ctx context.Context, c *compiledConfig, r *compiledRole, raw string, now time.Time) (*jwt.Verified, []policy.Check, error) {
-	tok, err := r.compat.parse(raw)
-	if err != nil {
-		return nil, []policy.Check{{Name: "token", Reason: fault.ReasonOf(err), Note: fault.PublicText(err)}},
-			trust.VerifyRefusal(err, c.source.static)
+// read returns the token of a login, and its proof if that is remembered.
+func (m *Method) read(c *compiledConfig, compat Compat, raw string, now time.Time) (*jwt.Token, *jwt.Verified, error) {
+	if v := m.recall(c.source, sha256.Sum256([]byte(raw)), now); v != nil {
+		return v.Token(), v, nil
 	}
+	tok, err := compat.parse(raw)
+	if err != nil {
+		return nil, nil, refuse(trust.VerifyRefusal(err, c.source.static), []policy.Check{failed("token", err)})
+	}
+	return tok, nil, nil
+}
+
+// prove makes the cheap checks of the role and then that of the signature.
+func (m *Method) prove(ctx context.Context, c *compiledConfig, r *compiledRole, tok *jwt.Token, now time.Time) (*jwt.Verified, error) {
 	if err := r.rule.Precheck(tok, now); err != nil {
-		return nil, r.rule.Explain(tok, now).Checks, err
+		return nil, refuse(err, r.rule.Explain(tok, now).Checks)
 	}
-	generation := c.source.Generation() // before the keys: a change in between voids the memory
-	v, err := c.source.verify(ctx, tok, r.rule.Algorithms())
+	v, err := m.verify(ctx, c.source, tok, r.rule.Algorithms(), now)
 	if err != nil {
-		return nil, append(r.rule.Explain(tok, now).Checks,
-			policy.Check{Name: "key", Reason: fault.ReasonOf(err), Note: fault.PublicText(err)}), err
+		return nil, refuse(err, append(r.rule.Explain(tok, now).Checks, failed("key", err)))
 	}
-	m.remember(c.source, v, generation, now)
-	return v, nil, nil
+	return v, nil
+}
+
+// failed is a check that no rule has made.
+func failed(name string, err error) policy.Check {
+	return policy.Check{Name: name, Reason: fault.ReasonOf(err), Note: fault.PublicText(err)}
+}
+
+// verify is the source's, and remembers what it proves.
+func (m *Method) verify(ctx context.Context, s *source, tok *jwt.Token, allowed []jwt.Algorithm, now time.Time) (*jwt.Verified, error) {
+	generation := s.Generation() // before the keys: a change in between voids the memory
+	v, err := s.verify(ctx, tok, allowed)
+	if err == nil {
+		m.remember(s, v, generation, now)
+	}
+	return v, err
 }
 
 // verify finds the keys for a token and checks its signature.

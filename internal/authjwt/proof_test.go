@@ -2,6 +2,7 @@ package authjwt
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -98,6 +99,32 @@ func TestARememberedTokenEndsWithTheKeyThatProvedIt(t *testing.T) {
 			t.Error("what one mount's keys have proved counts on another")
 		}
 	})
+}
+
+func TestALoginWithoutARoleUsesAndFillsTheMemory(t *testing.T) {
+	n, idp, _, raw := remembering(t)
+	if _, err := n.WriteConfig(context.Background(), testMount, params{"jwks_url": idp.JWKSURL(), "role_selection": "claims"}); err != nil {
+		t.Fatal(err)
+	}
+	login := func(raw string) error {
+		_, err := n.Login(context.Background(), Request{Mount: testMount, JWT: raw})
+		return err
+	}
+	other := idp.Token("a", map[string]any{"sub": "user", "aud": nil, "jti": "2"})
+	for range 3 {
+		for _, token := range []string{raw, other} {
+			if err := login(token); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if got := n.proved.Len(); got != 2 {
+		t.Errorf("%d proofs of two tokens", got)
+	}
+	n.role(t, "r", params{"bound_subject": "other"})
+	if err := login(raw); !errors.Is(err, errNoRole) {
+		t.Errorf("no role admits the token any more: %v", err)
+	}
 }
 
 func TestOnlyWhatWasProvedIsRemembered(t *testing.T) {

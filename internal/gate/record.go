@@ -23,7 +23,7 @@ func (g *Gate) open(ctx context.Context, v *visit) error {
 func (g *Gate) close(ctx context.Context, v *visit, failure error) error {
 	// A caller that hangs up must still leave its line in the log.
 	ctx = context.WithoutCancel(ctx)
-	e := g.failed(v, audit.Response, failure)
+	e := g.answer(v, failure)
 	e.Resp = v.result
 	if e.Resp == nil || failure != nil {
 		e.Resp = &audit.ResponsePart{}
@@ -59,8 +59,9 @@ func (v *visit) repeatNoMore() {
 	v.repeat = nil
 }
 
-func (g *Gate) failed(v *visit, t audit.Type, failure error) *audit.Entry {
-	e := g.entry(v, t)
+// answer is the entry of what came of the request, without what it shows.
+func (g *Gate) answer(v *visit, failure error) *audit.Entry {
+	e := g.entry(v, audit.Response)
 	if failure == nil {
 		return e
 	}

@@ -94,14 +94,7 @@ func (r *Rule) Precheck(t *jwt.Token, now time.Time) error {
 	e := &evaluation{rule: r, claims: t.Unverified(), now: now, terse: true}
 	e.algorithm(t.Algorithm())
 	e.issuer()
-	if len(r.auds) > 0 {
-		e.audience()
-	}
-	e.validity()
-	if len(r.auds) == 0 {
-		e.audience()
-	}
-	e.confirmation()
+	e.usable()
 	if !e.failed {
 		return nil
 	}
@@ -124,14 +117,7 @@ type evaluation struct {
 func (e *evaluation) run() {
 	e.issuer()
 	e.subject()
-	if len(e.rule.auds) > 0 {
-		e.audience()
-	}
-	e.validity()
-	if len(e.rule.auds) == 0 {
-		e.audience()
-	}
-	e.confirmation()
+	e.usable()
 	e.grant.Subject, _ = e.claims.Subject()
 	e.userName()
 	e.metadata()
@@ -143,6 +129,19 @@ func (e *evaluation) run() {
 	}
 	found := e.namespaceClaims()
 	e.roleName(found)
+}
+
+// usable makes the checks of where, when and by whom the token may be used, in
+// the reference's order.
+func (e *evaluation) usable() {
+	if len(e.rule.auds) > 0 {
+		e.audience()
+	}
+	e.validity()
+	if len(e.rule.auds) == 0 {
+		e.audience()
+	}
+	e.confirmation()
 }
 
 // pass and fail add one check.
