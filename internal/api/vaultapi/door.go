@@ -226,7 +226,11 @@ func (c *Call) settle(path string) (err error) {
 // changesNothing reports whether the request can have no effect but its
 // answer. Wrapping one stores it.
 func (c *Call) changesNothing() bool {
-	return (c.Op == Read || c.Op == List || c.Op == help) && c.WrapTTL == 0
+	switch c.Op {
+	case Read, List, Scan, help:
+		return c.WrapTTL == 0
+	}
+	return false
 }
 
 func trimSlash(p string) string {

@@ -49,6 +49,7 @@ func (c *clock) add(d time.Duration) { c.mu.Lock(); defer c.mu.Unlock(); c.t = c
 type recorder struct {
 	mu      sync.Mutex
 	entries []*audit.Entry
+	pairs   int // how often both entries of a request came together
 	fail    error
 }
 
@@ -63,6 +64,9 @@ func (r *recorder) Record(_ context.Context, e *audit.Entry) error {
 }
 
 func (r *recorder) RecordPair(ctx context.Context, request, response *audit.Entry) error {
+	r.mu.Lock()
+	r.pairs++
+	r.mu.Unlock()
 	return errors.Join(r.Record(ctx, request), r.Record(ctx, response))
 }
 
