@@ -26,6 +26,7 @@ func serveEcho() error {
 	if err != nil {
 		return err
 	}
+	fmt.Println("echo listens on http://" + l.Addr().String())
 	for i := range echoBody {
 		echoBody[i] = 'a'
 	}
@@ -37,16 +38,12 @@ func serveEcho() error {
 }
 
 func measureEcho(ctx context.Context, o options) (Figure, error) {
-	addr, err := freeAddr()
-	if err != nil {
-		return Figure{}, err
-	}
 	self, err := os.Executable()
 	if err != nil {
 		return Figure{}, err
 	}
-	c := &child{cmd: exec.CommandContext(ctx, self, "echo", addr), addr: addr}
-	if err := c.start(ctx, "http://"+addr+"/"); err != nil {
+	c := &child{cmd: exec.CommandContext(ctx, self, "echo", anyPort)}
+	if err := c.start(ctx, "/"); err != nil {
 		return Figure{}, err
 	}
 	defer c.stop()
@@ -58,7 +55,7 @@ func measureEcho(ctx context.Context, o options) (Figure, error) {
 	}
 	o.duration = min(o.duration, 5*time.Second) // a limit does not change in a long run
 	f, err := measure(ctx, c, o, func(int, int) (call, bool) {
-		return call{method: "GET", url: "http://" + addr + "/", header: [2]string{"Authorization", token}, want: 200}, true
+		return call{method: "GET", url: "http://" + c.addr + "/", header: [2]string{"Authorization", token}, want: 200}, true
 	})
 	f.Path = "echo"
 	return f, err

@@ -1,11 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,6 +19,10 @@ import (
 
 // tick is the unit of CPU times in /proc/PID/stat on Linux.
 const tick = 10 * time.Millisecond
+
+// anyPort lets the system choose. A port that is looked for first may be taken
+// by the time the child asks for it.
+const anyPort = "127.0.0.1:0"
 
 // child is a server process that this program started.
 type child struct {
@@ -35,11 +40,7 @@ func startServer(ctx context.Context, binary string) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	addr, err := freeAddr()
-	if err != nil {
-		return nil, err
-	}
-	c := &child{dir: dir, addr: addr, binary: binary}
+	c := &child{dir: dir, addr: anyPort, binary: binary}
 	return c, c.serve(ctx)
 }
 
@@ -52,8 +53,8 @@ func (c *child) serve(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = log.Close() }()
-	c.cmd.Stdout, c.cmd.Stderr = log, log
-	return c.start(ctx, "http://"+c.addr+"/v1/sys/health")
+	c.cmd.Stderr = log
+	return c.start(ctx, "/v1/sys/health")
 }
 
 // restart ends the server and starts it again on the same directory.
@@ -65,34 +66,44 @@ func (c *child) restart(ctx context.Context) error {
 	return c.serve(ctx)
 }
 
-func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+// start runs the process, learns from its first line where it listens and waits
+// until the path there answers 200.
+func (c *child) start(ctx context.Context, path string) error {
+	out, err := c.cmd.StdoutPipe()
 	if err != nil {
-		return "", err
+		return err
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String(), nil
-}
-
-// start runs the process and polls url until it answers 200.
-func (c *child) start(ctx context.Context, url string) error {
 	began := time.Now()
 	if err := c.cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w (build it with: make build)", c.cmd.Path, err)
 	}
-	for time.Since(began) < 15*time.Second && ctx.Err() == nil {
-		resp, err := http.Get(url) //nolint:noctx // bounded by the loop
-		if err == nil {
-			_ = resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				c.ready = time.Since(began)
-				return nil
-			}
-		}
-		time.Sleep(time.Millisecond)
+	greeting := bufio.NewReader(out)
+	line, _ := greeting.ReadString('\n')
+	_, addr, ok := strings.Cut(strings.TrimSpace(line), "http://")
+	if !ok {
+		c.stop()
+		return fmt.Errorf("%s did not say where it listens: %q", c.cmd.Path, line)
 	}
-	c.stop()
-	return errors.New("the server did not answer within 15 s")
+	go func() { _, _ = io.Copy(io.Discard, greeting) }()
+	c.addr = addr
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+path, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		c.stop()
+		return fmt.Errorf("the server does not answer: %w", err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		c.stop()
+		return fmt.Errorf("the server answers %s", resp.Status)
+	}
+	c.ready = time.Since(began)
+	return nil
 }
 
 func (c *child) stop() {

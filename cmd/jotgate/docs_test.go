@@ -3,17 +3,14 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"flag"
-	"net"
-	"net/http"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 )
 
 var update = flag.Bool("update", false, "write the output of the examples into docs/cli.md")
@@ -75,53 +72,39 @@ func newDocShell(t *testing.T) *docShell {
 	if b, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, b)
 	}
-	addr := freeAddress(t)
-	server := exec.Command(filepath.Join(bin, "jotgate"), "server", "-dev", "-dev-root-token-id=root", "-dev-listen-address="+addr, "-dev-dir="+filepath.Join(dir, "data"))
+	server := exec.Command(filepath.Join(bin, "jotgate"), "server", "-dev", "-dev-root-token-id=root", "-dev-listen-address=127.0.0.1:0", "-dev-dir="+filepath.Join(dir, "data"))
 	var log bytes.Buffer
-	server.Stdout, server.Stderr = &log, &log
+	server.Stderr = &log
+	out, err := server.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
+	// The greeting names the port that the system chose, and comes when it answers.
+	greeting := bufio.NewReader(out)
+	first, err := greeting.ReadString('\n')
+	if err != nil {
+		_ = server.Wait()
+		t.Fatalf("the server did not start: %v\n%s", err, log.String())
+	}
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		_, _ = io.Copy(io.Discard, greeting)
+	}()
 	t.Cleanup(func() {
 		_ = server.Process.Signal(os.Interrupt)
+		<-drained
 		_ = server.Wait()
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	for !healthy(ctx, addr) {
-		if ctx.Err() != nil {
-			t.Fatalf("the server did not start:\n%s", log.String())
-		}
+	_, addr, ok := strings.Cut(strings.TrimSpace(first), "listens on http://")
+	if !ok {
+		t.Fatalf("the greeting names no address: %q", first)
 	}
 	return &docShell{dir: work, addr: addr, env: []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + work,
 		"VAULT_ADDR=http://" + addr, "PVAULT_ADDR=http://" + addr}}
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
-}
-
-func healthy(ctx context.Context, addr string) bool {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/v1/sys/health", nil)
-	if err != nil {
-		return false
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		select { // the server is starting: ask again shortly
-		case <-ctx.Done():
-		case <-time.After(20 * time.Millisecond):
-		}
-		return false
-	}
-	_ = resp.Body.Close()
-	return resp.StatusCode == http.StatusOK
 }
 
 // block runs the "$ " lines of one block, each with its "> " lines, and returns
