@@ -67,15 +67,19 @@ type mountConfig struct {
 	TokenType           string   `json:"token_type,omitzero"`
 	AllowedManagedKeys  []string `json:"allowed_managed_keys,omitempty"`
 	DelegatedAccessors  []string `json:"delegated_auth_accessors,omitempty"`
+	IdentityTokenKey    string   `json:"identity_token_key,omitzero"`
+	TrimSlashes         bool     `json:"trim_request_trailing_slashes,omitzero"`
 	UserLockoutSettings any      `json:"user_lockout_config,omitzero"`
 }
 
 // tuneFlags are the settings that enable and tune share.
 type tuneFlags struct {
 	defaultTTL, maxTTL, visibility, tokenType, description, version string
+	pluginVersion, tokenKey                                         string
+	trimSlashes                                                     *bool // nil: not given
 	auditRequest, auditResponse, passHeaders, allowedHeaders        []string
+	managedKeys, delegated                                          []string
 	options                                                         []string
-	pluginVersion                                                   string
 	lockout                                                         map[string]*string // by field of user_lockout_config
 }
 
@@ -101,14 +105,22 @@ func (t *tuneFlags) add(f *pflag.FlagSet, k mountKind) {
 	f.StringVar(&t.visibility, "listing-visibility", "", "unauth shows the mount to callers without a token; hidden does not")
 	f.StringArrayVar(&t.auditRequest, "audit-non-hmac-request-keys", nil, "request key that audit shows in clear; may be repeated")
 	f.StringArrayVar(&t.auditResponse, "audit-non-hmac-response-keys", nil, "response key that audit shows in clear; may be repeated")
-	f.StringArrayVar(&t.passHeaders, "passthrough-request-headers", nil, "request header handed to the mount; may be repeated")
-	f.StringArrayVar(&t.allowedHeaders, "allowed-response-headers", nil, "response header that the mount may set; may be repeated")
+	f.StringArrayVar(&t.passHeaders, "passthrough-request-headers", nil, "kept by the server; may be repeated")
+	f.StringArrayVar(&t.allowedHeaders, "allowed-response-headers", nil, "kept by the server; may be repeated")
+	f.StringArrayVar(&t.managedKeys, "allowed-managed-keys", nil, "kept by the server; may be repeated")
+	f.StringArrayVar(&t.delegated, "delegated-auth-accessors", nil, "kept by the server; may be repeated")
+	f.StringVar(&t.tokenKey, "identity-token-key", "", "kept by the server; only \"default\"")
+	f.BoolFunc("trim-request-trailing-slashes", "let a write to PATH/ go to PATH", func(s string) error {
+		v, err := strconv.ParseBool(s)
+		t.trimSlashes = &v
+		return err
+	})
 	f.StringArrayVar(&t.options, "options", nil, "key=value for the mount; may be repeated")
 	if k == authKind {
 		f.StringVar(&t.tokenType, "token-type", "", "default-service, default-batch, service or batch")
 		t.lockout = map[string]*string{}
 		for _, name := range []string{"threshold", "duration", "counter-reset-duration", "disable"} {
-			t.lockout["lockout_"+strings.ReplaceAll(name, "-", "_")] = f.String("user-lockout-"+name, "", "kept by the server; no method here locks users out")
+			t.lockout["lockout_"+strings.ReplaceAll(name, "-", "_")] = f.String("user-lockout-"+name, "", "for methods with passwords, which this server does not have")
 		}
 	}
 	f.StringVar(&t.version, "version", "", "version of the type (kv: 1 or 2)")
@@ -118,7 +130,8 @@ func (t *tuneFlags) add(f *pflag.FlagSet, k mountKind) {
 // config returns what was given beyond the time spans.
 func (t *tuneFlags) config() map[string]any {
 	out := map[string]any{}
-	for name, v := range map[string]string{"listing_visibility": t.visibility, "token_type": t.tokenType, "plugin_version": t.pluginVersion} {
+	for name, v := range map[string]string{"listing_visibility": t.visibility, "token_type": t.tokenType, "plugin_version": t.pluginVersion,
+		"identity_token_key": t.tokenKey} {
 		if v != "" {
 			out[name] = v
 		}
@@ -126,10 +139,14 @@ func (t *tuneFlags) config() map[string]any {
 	for name, v := range map[string][]string{
 		"audit_non_hmac_request_keys": t.auditRequest, "audit_non_hmac_response_keys": t.auditResponse,
 		"passthrough_request_headers": t.passHeaders, "allowed_response_headers": t.allowedHeaders,
+		"allowed_managed_keys": t.managedKeys, "delegated_auth_accessors": t.delegated,
 	} {
 		if len(v) > 0 {
 			out[name] = v
 		}
+	}
+	if t.trimSlashes != nil {
+		out["trim_request_trailing_slashes"] = *t.trimSlashes
 	}
 	lockout := map[string]any{}
 	for name, v := range t.lockout {

@@ -1,6 +1,7 @@
 package mount
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -127,7 +128,7 @@ func checkConfig(e *Entry) error {
 	}
 	if c.DefaultLeaseTTL > limit {
 		if c.MaxLeaseTTL == 0 {
-			return invalid("given default lease TTL greater than system default lease TTL of %d", int64(SystemTTL/time.Second))
+			return invalid("given default lease TTL greater than system max lease TTL of %d", int64(SystemTTL/time.Second))
 		}
 		return invalid("given default lease TTL greater than given max lease TTL")
 	}
@@ -142,7 +143,26 @@ func checkConfig(e *Entry) error {
 			return invalid("'%s' cannot be passed through", h)
 		}
 	}
+	if k := c.IdentityTokenKey; k != "" && k != DefaultTokenKey {
+		return invalid("key %q does not exist", k)
+	}
 	return checkTokenType(e)
+}
+
+// checkTunable keeps the settings of the server's own drawers as they are,
+// but for what the audit log shows of them.
+func checkTunable(from, to *Entry) error {
+	if from.Type != TypeSystem && from.Type != TypeCubbyhole {
+		return nil
+	}
+	a, b := from.clone(), to.clone()
+	for _, c := range []*Config{&a.Config, &b.Config} {
+		c.AuditNonHMACRequestKeys, c.AuditNonHMACResponseKeys = nil, nil
+	}
+	if !reflect.DeepEqual(a, b) {
+		return invalid("cannot tune %q: only audit_non_hmac_request_keys and audit_non_hmac_response_keys can be changed", from.Logical())
+	}
+	return nil
 }
 
 func checkTokenType(e *Entry) error {

@@ -33,6 +33,9 @@ const (
 	TokenBatch          = "batch"
 )
 
+// DefaultTokenKey is the one name that identity_token_key may have.
+const DefaultTokenKey = "default"
+
 // Listing visibilities. Hidden is what the reference calls the default.
 const (
 	ListingHidden = "hidden"
@@ -41,16 +44,26 @@ const (
 
 // Config is what `tune` changes. The zero value of each field means "not set".
 type Config struct {
-	DefaultLeaseTTL           time.Duration     `json:"default_lease_ttl,omitzero"`
-	MaxLeaseTTL               time.Duration     `json:"max_lease_ttl,omitzero"`
-	ForceNoCache              bool              `json:"force_no_cache,omitzero"`
-	TokenType                 string            `json:"token_type,omitzero"`
-	ListingVisibility         string            `json:"listing_visibility,omitzero"`
-	AuditNonHMACRequestKeys   []string          `json:"audit_non_hmac_request_keys,omitzero"`
-	AuditNonHMACResponseKeys  []string          `json:"audit_non_hmac_response_keys,omitzero"`
-	PassthroughRequestHeaders []string          `json:"passthrough_request_headers,omitzero"`
-	AllowedResponseHeaders    []string          `json:"allowed_response_headers,omitzero"`
-	UserLockout               map[string]string `json:"user_lockout_config,omitzero"`
+	DefaultLeaseTTL          time.Duration `json:"default_lease_ttl,omitzero"`
+	MaxLeaseTTL              time.Duration `json:"max_lease_ttl,omitzero"`
+	TokenType                string        `json:"token_type,omitzero"`
+	ListingVisibility        string        `json:"listing_visibility,omitzero"`
+	AuditNonHMACRequestKeys  []string      `json:"audit_non_hmac_request_keys,omitzero"`
+	AuditNonHMACResponseKeys []string      `json:"audit_non_hmac_response_keys,omitzero"`
+	// TrimSlashes lets a write to "a/" go to "a"; without it such a write is
+	// refused.
+	TrimSlashes bool `json:"trim_request_trailing_slashes,omitzero"`
+
+	// What follows is kept and read back. No method or engine of this server
+	// reads a request's headers, sets those of an answer, logs in for others,
+	// asks for identity tokens or uses keys that live elsewhere, and nothing of
+	// a mount is cached.
+	ForceNoCache              bool     `json:"force_no_cache,omitzero"`
+	PassthroughRequestHeaders []string `json:"passthrough_request_headers,omitzero"`
+	AllowedResponseHeaders    []string `json:"allowed_response_headers,omitzero"`
+	AllowedManagedKeys        []string `json:"allowed_managed_keys,omitzero"`
+	DelegatedAuthAccessors    []string `json:"delegated_auth_accessors,omitzero"`
+	IdentityTokenKey          string   `json:"identity_token_key,omitzero"`
 }
 
 // Entry is one mount. Entries of a Table are shared: read them, do not change
@@ -120,7 +133,8 @@ func (e *Entry) clone() *Entry {
 	c.Config.AuditNonHMACResponseKeys = slices.Clone(e.Config.AuditNonHMACResponseKeys)
 	c.Config.PassthroughRequestHeaders = slices.Clone(e.Config.PassthroughRequestHeaders)
 	c.Config.AllowedResponseHeaders = slices.Clone(e.Config.AllowedResponseHeaders)
-	c.Config.UserLockout = maps.Clone(e.Config.UserLockout)
+	c.Config.AllowedManagedKeys = slices.Clone(e.Config.AllowedManagedKeys)
+	c.Config.DelegatedAuthAccessors = slices.Clone(e.Config.DelegatedAuthAccessors)
 	return &c
 }
 

@@ -97,7 +97,7 @@ func TestEnableRefuses(t *testing.T) {
 		"long":             {Entry{Path: strings.Repeat("x", 300), Type: TypeKV}, fault.Invalid, "path is longer than 256 bytes"},
 		"default over max": {Entry{Path: "x", Type: TypeKV, Config: Config{DefaultLeaseTTL: 2 * time.Hour, MaxLeaseTTL: time.Hour}}, fault.Invalid, "given default lease TTL greater than given max lease TTL"},
 		"default over the system's": {Entry{Path: "x", Type: TypeKV, Config: Config{DefaultLeaseTTL: 800 * time.Hour}}, fault.Invalid,
-			"given default lease TTL greater than system default lease TTL of 2764800"},
+			"given default lease TTL greater than system max lease TTL of 2764800"},
 		"visibility":         {Entry{Path: "x", Type: TypeKV, Config: Config{ListingVisibility: "x"}}, fault.Invalid, "invalid listing_visibility x"},
 		"engine token type":  {Entry{Path: "x", Type: TypeKV, Config: Config{TokenType: TokenBatch}}, fault.Invalid, "'token_type' can only be modified on auth mounts"},
 		"unknown token type": {Entry{Auth: true, Path: "x", Type: TypeJWT, Config: Config{TokenType: "x"}}, fault.Invalid, "invalid value for 'token_type'"},

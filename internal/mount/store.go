@@ -154,7 +154,14 @@ func (s *Store) Tune(ctx context.Context, logical string, change func(*Entry) er
 			return err
 		}
 		n.UUID, n.Accessor, n.Path, n.Type, n.Auth = e.UUID, e.Accessor, e.Path, e.Type, e.Auth
+		if c := &n.Config; c.MaxLeaseTTL > 0 && c.DefaultLeaseTTL > c.MaxLeaseTTL {
+			return invalid("backend max lease TTL of %d would be less than backend default lease TTL of %d",
+				int64(c.MaxLeaseTTL/time.Second), int64(c.DefaultLeaseTTL/time.Second))
+		}
 		if err := checkConfig(n); err != nil {
+			return err
+		}
+		if err := checkTunable(e, n); err != nil {
 			return err
 		}
 		if n.Type == TypeKV {

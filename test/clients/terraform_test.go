@@ -46,6 +46,7 @@ func resources(t *testing.T, idp *idptest.Provider) []resource {
 			body: map[string]any{
 				"default_lease_ttl": "10m", "max_lease_ttl": "1h", "listing_visibility": "unauth", "token_type": "default-service", "description": "pipelines",
 				"audit_non_hmac_request_keys": []string{"z", "a"}, "audit_non_hmac_response_keys": []string{"y", "b"}, "allowed_response_headers": []string{"X-B", "X-A"}, "passthrough_request_headers": []string{"X-D", "X-C"},
+				"allowed_managed_keys": []string{"m2", "m1"}, "delegated_auth_accessors": []string{"auth_jwt_2", "auth_jwt_1"}, "identity_token_key": "default", "trim_request_trailing_slashes": true,
 			},
 			reads: map[string]any{"default_lease_ttl": 600, "max_lease_ttl": 3600}},
 		{write: "auth/ci/config", read: "auth/ci/config",

@@ -191,7 +191,8 @@ func (c *Call) settle(path string) (err error) {
 	if c.Op, err = operation(c.http); err != nil {
 		return err
 	}
-	if c.Path, err = settlePath(path, c.Op); err != nil {
+	mounts := c.Runtime.Mounts.Table()
+	if c.Path, err = settlePath(path, c.Op, mounts); err != nil {
 		return err
 	}
 	if c.Token, err = credential(c.http); err != nil {
@@ -202,7 +203,7 @@ func (c *Call) settle(path string) (err error) {
 	}
 	c.Request.Operation, c.Request.Path, c.Request.WrapTTL = gate.Operation(c.Op), c.Path, c.WrapTTL
 	c.limit = SmallBody
-	e, rel, ok := c.Runtime.Mounts.Table().Route(c.Path)
+	e, rel, ok := mounts.Route(c.Path)
 	if !ok {
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/jotgate/jotgate/internal/fault"
+	"github.com/jotgate/jotgate/internal/mount"
 )
 
 // FuzzDecodeJSON: whatever comes in, the answer is data or a bad request, and
@@ -63,7 +64,7 @@ func FuzzCleanPath(f *testing.F) {
 			t.Fatalf("%q passes", p)
 		}
 		for _, op := range []string{Read, List, Update, Delete, Patch} {
-			s, err := settlePath(p, op)
+			s, err := settlePath(p, op, &mount.Table{})
 			if err == nil && strings.HasSuffix(s, "/") != (op == List) {
 				t.Fatalf("%s settles to %q", op, s)
 			}

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/jotgate/jotgate/internal/fault"
+	"github.com/jotgate/jotgate/internal/mount"
 )
 
 // maxPath bounds a logical path, in bytes.
@@ -42,18 +43,23 @@ func cleanPath(r *http.Request) (string, error) {
 
 // settlePath fits the trailing slash to the operation: lists have one, so that
 // policies for "a/b/" and "a/b" both see them; nothing else has, and a write
-// that has one is refused.
-func settlePath(p, op string) (string, error) {
+// that has one is refused, unless the mount takes the slash away.
+func settlePath(p, op string, mounts *mount.Table) (string, error) {
 	bare := strings.TrimSuffix(p, "/")
 	switch op {
 	case List, Scan:
 		return bare + "/", nil
 	case Create, Update, Patch:
-		if bare != p {
+		if bare != p && !trims(mounts, bare) {
 			return "", fault.New(fault.Invalid, "cannot write to a path ending in '/'")
 		}
 	}
 	return bare, nil
+}
+
+func trims(mounts *mount.Table, path string) bool {
+	e, _, ok := mounts.Route(path)
+	return ok && e.Config.TrimSlashes
 }
 
 // checkNamespace takes the root namespace in all its spellings and no other.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/jotgate/jotgate/internal/api/route"
 	"github.com/jotgate/jotgate/internal/authjwt"
@@ -24,23 +23,6 @@ var mountFields = []Field{
 	{Name: "external_entropy_access", Type: Bool, Help: "Kept for compatibility."},
 	{Name: "plugin_name", Help: "Other name for type."},
 	{Name: "plugin_version", Help: "Must be empty: types are built in."},
-}
-
-var tuneFields = []Field{
-	{Name: "path", Help: "The mount."},
-	{Name: "default_lease_ttl", Help: "Default life of leases; 0 = the system's."},
-	{Name: "max_lease_ttl", Help: "Greatest life of leases; 0 = the system's."},
-	{Name: "description", Help: "A sentence for people."},
-	{Name: "audit_non_hmac_request_keys", Type: CommaList, Help: "Request parameters that the audit log shows in clear."},
-	{Name: "audit_non_hmac_response_keys", Type: CommaList, Help: "Response fields that the audit log shows in clear."},
-	{Name: "options", Type: KVPairs, Help: "Options of the type, such as version for kv."},
-	{Name: "listing_visibility", Help: "\"hidden\" or \"unauth\"."},
-	{Name: "passthrough_request_headers", Type: CommaList, Help: "Kept for compatibility."},
-	{Name: "allowed_response_headers", Type: CommaList, Help: "Kept for compatibility."},
-	{Name: "token_type", Help: "Type of the tokens of an auth method."},
-	{Name: "user_lockout_config", Type: Object, Help: "Kept for compatibility."},
-	{Name: "plugin_version", Help: "Must be empty: types are built in."},
-	{Name: "force_no_cache", Type: Bool, Help: "Kept for compatibility."},
 }
 
 // sysMountRows are the endpoints about auth methods and secrets engines.
@@ -89,7 +71,7 @@ func mountView(e *mount.Entry) map[string]any {
 	if e.Auth {
 		cfg["token_type"] = tokenTypeOf(e)
 	}
-	addOptional(cfg, e)
+	showSettings(cfg, e)
 	v := map[string]any{
 		"type": e.Type, "description": e.Description, "accessor": e.Accessor, "uuid": e.UUID,
 		"local": e.Local, "seal_wrap": e.SealWrap, "external_entropy_access": e.ExternalEntropyAccess,
@@ -107,25 +89,6 @@ func tokenTypeOf(e *mount.Entry) string {
 		return mount.TokenDefaultService
 	}
 	return e.Config.TokenType
-}
-
-// addOptional adds the settings that are shown only when they are set.
-func addOptional(m map[string]any, e *mount.Entry) {
-	c := &e.Config
-	for name, l := range map[string][]string{
-		"audit_non_hmac_request_keys": c.AuditNonHMACRequestKeys, "audit_non_hmac_response_keys": c.AuditNonHMACResponseKeys,
-		"passthrough_request_headers": c.PassthroughRequestHeaders, "allowed_response_headers": c.AllowedResponseHeaders,
-	} {
-		if len(l) > 0 {
-			m[name] = l
-		}
-	}
-	if c.ListingVisibility != "" {
-		m["listing_visibility"] = c.ListingVisibility
-	}
-	if len(c.UserLockout) > 0 {
-		m["user_lockout_config"] = lockoutView(c.UserLockout)
-	}
 }
 
 func listMounts(auth bool) Handler {
@@ -186,27 +149,6 @@ func readMount(_ context.Context, c *Call, logical string) (*Reply, error) {
 	return &Reply{Data: mountView(e), Doubled: true}, nil
 }
 
-func readTune(_ context.Context, c *Call, logical string) (*Reply, error) {
-	e, ok := c.Runtime.Mounts.Table().Get(logical)
-	if !ok {
-		return nil, fault.Newf(fault.Invalid, "cannot fetch sysview for path %q", clip(logical+"/"))
-	}
-	d := map[string]any{
-		"default_lease_ttl": Secs(e.DefaultTTL()), "max_lease_ttl": Secs(e.MaxTTL()),
-		"force_no_cache": e.Config.ForceNoCache, "description": e.Description,
-	}
-	if e.Auth {
-		d["token_type"] = tokenTypeOf(e)
-	}
-	if e.Options != nil {
-		d["options"] = e.Options
-	}
-	addOptional(d, e)
-	return &Reply{Data: d, Doubled: true}, nil
-}
-
-var errPluginVersion = fault.New(fault.Invalid, "types are built in: leave plugin_version empty")
-
 func enableMount(ctx context.Context, c *Call, logical string) (*Reply, error) {
 	e := mount.Entry{
 		Path: logical, Type: c.String("type"), Description: c.String("description"),
@@ -240,8 +182,10 @@ func enableMount(ctx context.Context, c *Call, logical string) (*Reply, error) {
 	if err := checkCompat(&e); err != nil {
 		return nil, err
 	}
-	_, err := c.Runtime.Mounts.Enable(ctx, e)
-	return nil, err
+	if _, err := c.Runtime.Mounts.Enable(ctx, e); err != nil {
+		return nil, err
+	}
+	return withoutEffect(&e, configParams{cfg}), nil
 }
 
 // checkCompat refuses names of compatibility settings that do not exist.
@@ -281,122 +225,6 @@ func (rt *Runtime) emptied(ctx context.Context, pass gate.Pass, e *mount.Entry) 
 		return err
 	}
 	return rt.JWT.Purge(ctx, e.UUID)
-}
-
-// tuneParams are the settings of a mount, from tune or from config.
-type tuneParams interface {
-	raw(name string) (any, bool)
-}
-
-// configParams are the settings inside the config object of an enable.
-type configParams struct{ m map[string]any }
-
-func (p configParams) raw(name string) (any, bool) { v, ok := p.m[name]; return v, ok && v != nil }
-
-func writeTune(ctx context.Context, c *Call, logical string) (*Reply, error) {
-	err := c.Runtime.Mounts.Tune(ctx, logical, func(e *mount.Entry) error {
-		if c.Has("description") {
-			e.Description = c.String("description")
-		}
-		if kv := c.KV("options"); len(kv) > 0 {
-			if e.Options == nil {
-				e.Options = map[string]string{}
-			}
-			for k, v := range kv {
-				e.Options[k] = v
-			}
-		}
-		if err := checkCompat(e); err != nil {
-			return err
-		}
-		return tuneFrom(e, c)
-	})
-	if fault.Is(err, fault.NotFound) {
-		return nil, noMount(logical)
-	}
-	return nil, err
-}
-
-// tuneFrom writes the given settings into e.
-func tuneFrom(e *mount.Entry, p tuneParams) error {
-	for _, t := range []struct {
-		name string
-		dst  *time.Duration
-		word string
-	}{
-		{"default_lease_ttl", &e.Config.DefaultLeaseTTL, "default"},
-		{"max_lease_ttl", &e.Config.MaxLeaseTTL, "max"},
-	} {
-		v, ok := p.raw(t.name)
-		if !ok || v == nil || v == "" {
-			continue
-		}
-		if v == "system" {
-			*t.dst = 0
-			continue
-		}
-		d, err := toDuration(v)
-		if err != nil {
-			return fault.Newf(fault.Invalid, "unable to parse %s TTL: %s", t.word, err)
-		}
-		*t.dst = d
-	}
-	for _, l := range []struct {
-		name string
-		dst  *[]string
-	}{
-		{"audit_non_hmac_request_keys", &e.Config.AuditNonHMACRequestKeys},
-		{"audit_non_hmac_response_keys", &e.Config.AuditNonHMACResponseKeys},
-		{"passthrough_request_headers", &e.Config.PassthroughRequestHeaders},
-		{"allowed_response_headers", &e.Config.AllowedResponseHeaders},
-	} {
-		if v, ok := p.raw(l.name); ok && v != nil {
-			list, err := toList(v, true)
-			if err != nil {
-				return fault.Newf(fault.Invalid, "error converting input for field %q: %s", l.name, err)
-			}
-			*l.dst = slices.DeleteFunc(list, func(s string) bool { return s == "" })
-		}
-	}
-	return tuneScalars(e, p)
-}
-
-func tuneScalars(e *mount.Entry, p tuneParams) error {
-	for _, t := range []struct {
-		name string
-		dst  *string
-	}{{"listing_visibility", &e.Config.ListingVisibility}, {"token_type", &e.Config.TokenType}} {
-		v, ok := p.raw(t.name)
-		if !ok || v == nil {
-			continue
-		}
-		s, err := toString(v)
-		if err != nil {
-			return fault.Newf(fault.Invalid, "error converting input for field %q: %s", t.name, err)
-		}
-		*t.dst = s
-	}
-	if e.Config.TokenType == mount.TokenDefaultService {
-		e.Config.TokenType = ""
-	}
-	if v, ok := p.raw("force_no_cache"); ok {
-		b, err := toBool(v)
-		if err != nil {
-			return fault.Newf(fault.Invalid, "error converting input for field %q: %s", "force_no_cache", err)
-		}
-		e.Config.ForceNoCache = b
-	}
-	if v, ok := p.raw("plugin_version"); ok && v != nil && v != "" {
-		return errPluginVersion
-	}
-	if v, ok := p.raw("user_lockout_config"); ok && v != nil {
-		kv, err := toLockout(v)
-		if err != nil {
-			return fault.Newf(fault.Invalid, "error converting input for field %q: %s", "user_lockout_config", err)
-		}
-		e.Config.UserLockout = kv
-	}
-	return nil
 }
 
 // remount moves a mount at once; the reference does it in the background and

@@ -96,29 +96,30 @@ func TestTune(t *testing.T) {
 	}
 	d.do("POST", "sys/auth/jwt/tune", rootToken, map[string]any{
 		"description": "d", "listing_visibility": "unauth", "audit_non_hmac_request_keys": "role,x", "token_type": "batch", "max_lease_ttl": 3600,
-		"allowed_response_headers": []string{"X-A"}, "passthrough_request_headers": "X-B", "user_lockout_config": map[string]any{"lockout_disable": true, "lockout_threshold": "5", "lockout_duration": "15m", "lockout_counter_reset_duration": "90"},
-	}).want(204)
+		"allowed_response_headers": []string{"X-A"}, "passthrough_request_headers": "X-B",
+	}).want(200)
 	got := d.do("GET", "sys/mounts/auth/jwt/tune", rootToken, nil).want(200).data()
 	maps.Copy(want, map[string]any{
 		"description": "d", "listing_visibility": "unauth", "audit_non_hmac_request_keys": []any{"role", "x"}, "token_type": "batch", "max_lease_ttl": json.Number("3600"),
-		"allowed_response_headers": []any{"X-A"}, "passthrough_request_headers": []any{"X-B"}, "user_lockout_config": map[string]any{
-			"disable_lockout": true, "lockout_threshold": json.Number("5"), "lockout_duration": json.Number("900"), "lockout_counter_reset": json.Number("90"),
-		},
+		"allowed_response_headers": []any{"X-A"}, "passthrough_request_headers": []any{"X-B"},
 	})
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("tune reads\n%v\nwant\n%v", got, want)
 	}
 	for body, text := range map[string]string{
-		`{"default_lease_ttl":"2h"}`: "given default lease TTL greater than given max lease TTL", `{"token_type":"x"}`: "invalid value for 'token_type'",
+		`{"default_lease_ttl":"2h"}`:                        "backend max lease TTL of 3600 would be less than backend default lease TTL of 7200",
+		`{"user_lockout_config":{"lockout_threshold":"1"}}`: `tuning of user lockout configuration for auth type "jwt" not allowed`,
+		`{"user_lockout_config":7}`:                         "Field validation failed: error converting input for field \"user_lockout_config\": expected type object, got number",
+		`{"plugin_version":"v1"}`:                           "types are built in: leave plugin_version empty",
+		`{"identity_token_key":"mine"}`:                     `key "mine" does not exist`, `{"token_type":"x"}`: "invalid value for 'token_type'",
 		`{"max_lease_ttl":"x"}`: "unable to parse max TTL: cannot parse as a duration", `{"listing_visibility":"x"}`: "invalid listing_visibility x",
-		`{"user_lockout_config":{"lockout_threshold":"-1"}}`: "error converting input for field \"user_lockout_config\": lockout_threshold: must not be negative",
-		`{"passthrough_request_headers":"Authorization"}`:    "'Authorization' cannot be passed through",
+		`{"passthrough_request_headers":"Authorization"}`: "'Authorization' cannot be passed through",
 	} {
 		d.do("POST", "sys/auth/jwt/tune", rootToken, body).refused(400, text)
 	}
 	d.do("POST", "sys/mounts/identity/tune", rootToken, `{"token_type":"batch"}`).refused(400, "'token_type' can only be modified on auth mounts")
 	d.do("POST", "sys/mounts/auth/token/tune", rootToken, `{"token_type":"batch"}`).refused(400, "'token_type' cannot be set for 'token' or 'ns_token' auth mounts")
-	d.do("POST", "sys/auth/none/tune", rootToken, `{}`).refused(400, "No auth engine at none")
+	d.do("POST", "sys/auth/none/tune", rootToken, `{}`).refused(400, `tune of path "auth/none/" failed: no mount entry found`)
 	d.do("GET", "sys/auth/none/tune", rootToken, nil).want(400)
 	d.do("DELETE", "sys/auth/jwt/tune", rootToken, nil).want(405)
 }
