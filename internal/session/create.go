@@ -73,6 +73,9 @@ type creation struct {
 	role     *Role
 	t        Token
 	warnings []string
+
+	// maxTTL and period are the request's and the role's taken together.
+	maxTTL, period time.Duration
 }
 
 func (s *Store) create(tx storage.Tx, o *CreateOptions) (Issued, error) {
@@ -358,17 +361,21 @@ func (c *creation) setBounds() error {
 	if c.Period > 0 && !c.Sudo {
 		return invalid("root or sudo privileges required to create periodic token")
 	}
-	c.t.ExplicitMaxTTL, c.t.Period = c.ExplicitMaxTTL, c.Period
-	if c.role == nil || c.t.Type == Batch {
-		return nil
+	c.maxTTL, c.period = c.ExplicitMaxTTL, c.Period
+	if c.role != nil {
+		c.lesser("Explicit max TTL", &c.maxTTL, c.role.ExplicitMaxTTL)
+		c.lesser("Period", &c.period, c.role.Period)
+		if n := c.role.NumUses; n > 0 && (c.t.NumUses == 0 || n < c.t.NumUses) {
+			c.t.NumUses = n
+		}
+		c.t.Renewable = c.t.Renewable && c.role.Renewable
 	}
-	c.lesser("Explicit max TTL", &c.t.ExplicitMaxTTL, c.role.ExplicitMaxTTL)
-	c.lesser("Period", &c.t.Period, c.role.Period)
-	if n := c.role.NumUses; n > 0 && (c.t.NumUses == 0 || n < c.t.NumUses) {
-		c.t.NumUses = n
+	if c.t.Type != Batch {
+		c.t.ExplicitMaxTTL, c.t.Period = c.maxTTL, c.period
 	}
-	c.t.Renewable = c.t.Renewable && c.role.Renewable
-	return nil
+	// A batch token carries none of these: the durations of a role still bound
+	// its one life, a number of uses could not be kept.
+	return checkBatch(&c.t)
 }
 
 // lesser lets the role's value stand in for none and bound any other.
@@ -389,17 +396,17 @@ func (c *creation) lesser(name string, value *time.Duration, role time.Duration)
 func (s *Store) finish(tx storage.Tx, c *creation) (Issued, error) {
 	now := tx.Now().UTC()
 	var ttl time.Duration
-	if c.t.Period > 0 || c.TTL > 0 || !c.t.IsRoot() {
-		l := Limits{Period: c.t.Period, MountDefault: c.Limits.MountDefault, MountMax: c.Limits.MountMax}
+	if c.period > 0 || c.TTL > 0 || !c.t.IsRoot() {
+		l := Limits{Period: c.period, MountDefault: c.Limits.MountDefault, MountMax: c.Limits.MountMax}
 		var warnings []string
 		var err error
-		if ttl, warnings, err = l.lifetime(now, now, c.TTL, c.t.ExplicitMaxTTL); err != nil {
+		if ttl, warnings, err = l.lifetime(now, now, c.TTL, c.maxTTL); err != nil {
 			return Issued{}, err
 		}
 		c.warnings = append(c.warnings, warnings...)
 	}
-	if ttl == 0 && c.t.ExplicitMaxTTL > 0 {
-		ttl = c.t.ExplicitMaxTTL
+	if ttl == 0 && c.maxTTL > 0 {
+		ttl = c.maxTTL
 	}
 	if ttl == 0 {
 		if !c.parent.Expires.IsZero() {

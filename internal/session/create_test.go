@@ -170,6 +170,41 @@ func TestRoleBoundsTheToken(t *testing.T) {
 	}
 }
 
+// Whoever may choose the type of the token must not lose the role's bounds by
+// it.
+func TestRoleBoundsABatchTokenToo(t *testing.T) {
+	w := newWorld(t)
+	user := w.issue(login())
+	for name, c := range map[string]struct {
+		change func(*Role)
+		wish   time.Duration
+		want   time.Duration
+	}{
+		"explicit max":          {func(r *Role) { r.ExplicitMaxTTL = time.Hour }, 0, time.Hour},
+		"explicit max and ttl":  {func(r *Role) { r.ExplicitMaxTTL = time.Hour }, 3 * time.Hour, time.Hour},
+		"period":                {func(r *Role) { r.Period = time.Hour }, 0, time.Hour},
+		"both":                  {func(r *Role) { r.Period, r.ExplicitMaxTTL = 2*time.Hour, time.Hour }, 0, time.Hour},
+		"shorter wish":          {func(r *Role) { r.ExplicitMaxTTL = time.Hour }, time.Minute, time.Minute},
+		"role chooses the type": {func(r *Role) { r.Type, r.ExplicitMaxTTL = "default-batch", time.Hour }, 0, time.Hour},
+	} {
+		w.role(name, c.change)
+		is := w.child(user, func(o *CreateOptions) { o.RoleName, o.Type, o.TTL = name, "batch", c.wish })
+		if got := is.Token.Expires.Sub(is.Token.Created); is.Token.Type != Batch || got != c.want || is.Token.Renewable {
+			t.Errorf("%s: %v lives %v, renewable %v", name, is.Token.Type, got, is.Token.Renewable)
+		}
+		w.mustWork(is)
+		w.clock.Add(c.want)
+		w.mustFail(is)
+		w.clock.Add(-c.want)
+	}
+	w.role("uses", func(r *Role) { r.NumUses = 3 })
+	_, err := w.tryChild(user, func(o *CreateOptions) { o.RoleName, o.Type = "uses", "batch" })
+	refused(t, err, fault.Invalid, `batch tokens cannot have "num_uses" set`)
+	if is := w.child(user, func(o *CreateOptions) { o.RoleName = "uses" }); is.Token.NumUses != 3 {
+		t.Error(is.Token.NumUses)
+	}
+}
+
 func TestPeriodicTokenFollowsItsRole(t *testing.T) {
 	w := newWorld(t)
 	root := w.root()
@@ -262,6 +297,9 @@ func TestRoleThatContradictsItselfIsRefused(t *testing.T) {
 			r.Type, r.Renewable, r.Orphan, r.Period = "batch", false, true, 1
 		},
 		"'token_type' cannot be 'batch' when role is set to generate renewable tokens": func(r *Role) { r.Type, r.Orphan = "batch", true },
+		"'token_type' cannot be 'batch' or 'default_batch' when set to generate tokens with limited use count": func(r *Role) {
+			r.Type, r.NumUses = "default-batch", 3
+		},
 		"invalid 'token_type' value":                  func(r *Role) { r.Type = "x" },
 		"'token_explicit_max_ttl' cannot be negative": func(r *Role) { r.ExplicitMaxTTL = -1 },
 		"'token_period' cannot be negative":           func(r *Role) { r.Period = -1 },

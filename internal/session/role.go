@@ -77,6 +77,9 @@ func (r *Role) Check() error {
 }
 
 func (r *Role) checkType() error {
+	if r.NumUses != 0 && (r.Type == "batch" || r.Type == "default-batch") {
+		return fault.New(fault.Invalid, "'token_type' cannot be 'batch' or 'default_batch' when set to generate tokens with limited use count")
+	}
 	switch r.Type {
 	case "service", "default-service", "default-batch":
 		return nil
