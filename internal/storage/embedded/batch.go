@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -20,6 +21,9 @@ import (
 const (
 	maxBatchCallers = 1024
 	maxBatchBytes   = 32 << 20
+	// maxLull is how long a batch stays open at most for callers that have not
+	// come yet.
+	maxLull = time.Millisecond
 )
 
 // freelistPages is the number of free pages up to which each commit also
@@ -35,33 +39,37 @@ type batch struct {
 	callers int
 	bytes   int
 	writes  int
-	changed [][]byte // only while somebody watches
+	lull    time.Duration // how long its first caller waits for the others
+	waited  bool          // it has waited, and now ends as soon as it can
+	changed [][]byte      // only while somebody watches
 	done    chan struct{}
 	err     error // set before done is closed
 }
 
-// turn waits for the write lock, runs fn and, when nobody else is waiting,
+// turn waits for the write lock, runs fn and, when nobody else is to join,
 // commits for everybody. It returns the batch to wait for, or nil when there
-// is nothing to wait for.
-func (s *Store) turn(ctx context.Context, fn func(storage.Tx) error) (b *batch, err error) {
+// is nothing to wait for, and whether the caller is the batch's first.
+func (s *Store) turn(ctx context.Context, fn func(storage.Tx) error) (b *batch, first bool, err error) {
 	s.waiting.Add(1)
 	s.mu.Lock()
 	s.waiting.Add(-1)
+	patient := false
 	// Deferred so that a panic in fn leaves the neighbours' batch intact.
 	defer func() {
-		s.commitIfLast()
+		s.commitIfLast(patient)
 		s.mu.Unlock()
 	}()
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if f := s.failure.Load(); f != nil {
-		return nil, *f
+		return nil, false, *f
 	}
 	if s.batch == nil {
 		if s.batch, err = s.begin(); err != nil {
-			return nil, err
+			return nil, false, err
 		}
+		first = true
 	}
 	b = s.batch
 	b.callers++
@@ -71,7 +79,32 @@ func (s *Store) turn(ctx context.Context, fn func(storage.Tx) error) (b *batch, 
 	if err = fn(t); err == nil {
 		err = s.merge(b, t)
 	}
-	return b, err
+	patient = true
+	return b, first, err
+}
+
+// settle waits for the end of the batch. Its first caller sees to it that it
+// ends when those who are expected do not come.
+func (s *Store) settle(b *batch, first bool) error {
+	if !first {
+		<-b.done
+		return b.err
+	}
+	lull := time.NewTimer(b.lull)
+	defer lull.Stop()
+	select {
+	case <-b.done:
+		return b.err
+	case <-lull.C:
+	}
+	s.mu.Lock()
+	if s.batch == b {
+		b.waited = true
+		s.commitIfLast(false)
+	}
+	s.mu.Unlock()
+	<-b.done
+	return b.err
 }
 
 func (s *Store) begin() (*batch, error) {
@@ -84,7 +117,7 @@ func (s *Store) begin() (*batch, error) {
 	if err := errors.Join(err, err2); err != nil {
 		return nil, errors.Join(err, rollback(tx))
 	}
-	return &batch{tx: tx, values: values, expiry: expiry, done: make(chan struct{})}, nil
+	return &batch{tx: tx, values: values, expiry: expiry, lull: s.lull, done: make(chan struct{})}, nil
 }
 
 // merge moves a successful function's writes into the shared transaction.
@@ -140,22 +173,40 @@ func (b *batch) apply(key []byte, w driver.Write, now int64) error {
 	return b.values.Put(key, encode(w.Expires, w.Value))
 }
 
-// commitIfLast ends the batch when nobody is waiting to join it, or it is full.
-func (s *Store) commitIfLast() {
+// commitIfLast ends the batch when it is full, or when nobody is waiting to join
+// it and, if the caller is patient, as many have joined as are expected.
+func (s *Store) commitIfLast(patient bool) {
 	b := s.batch
 	if b == nil {
 		return
 	}
-	if s.waiting.Load() == 0 {
+	if b.err == nil && b.callers < maxBatchCallers && b.bytes < maxBatchBytes {
+		if s.waiting.Load() > 0 || patient && !b.waited && b.writes > 0 && b.callers < s.expected {
+			return
+		}
 		// Who is ready to run may be about to join: a sync that is shared by one
 		// caller more is worth one turn of the scheduler.
-		runtime.Gosched()
+		if runtime.Gosched(); s.waiting.Load() > 0 {
+			return
+		}
 	}
-	if s.waiting.Load() > 0 && b.err == nil && b.callers < maxBatchCallers && b.bytes < maxBatchBytes {
-		return
-	}
+	s.end(b)
+}
+
+// end commits the batch and tells its callers. The next batch expects as many
+// as shared this one or came while it was written: callers in a hurry are back
+// before long, and a sync costs more than the little wait for them, which is
+// never longer than the sync just took. After one that came short it expects nobody.
+func (s *Store) end(b *batch) {
 	s.batch = nil
+	began := time.Now()
 	s.finish(b)
+	s.lull = min(time.Since(began), maxLull)
+	if b.callers < s.expected {
+		s.expected = 0
+	} else {
+		s.expected = b.callers + int(s.waiting.Load())
+	}
 	close(b.done)
 	if b.err == nil && len(b.changed) > 0 {
 		s.watchers.Changed(b.changed)

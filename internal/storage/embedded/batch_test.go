@@ -82,6 +82,100 @@ func TestWaitingCallersShareOneCommit(t *testing.T) {
 	}
 }
 
+// expecting makes the next batch wait for n callers, as long as it takes.
+func expecting(s *Store, n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.expected, s.lull = n, time.Hour
+}
+
+func TestABatchWaitsForThoseWhoCameBefore(t *testing.T) {
+	s := open(t, t.TempDir(), Options{SweepEvery: -1})
+	commits := countCommits(s)
+	for _, err := range together(t, s, write("a"), write("b"), write("c")) {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if s.expected != 3 || s.lull == 0 || s.lull > maxLull {
+		t.Fatalf("after a batch of three: %d are expected for %v", s.expected, s.lull)
+	}
+	expecting(s, 3)
+	var wg sync.WaitGroup
+	joined := make(chan struct{}, 3)
+	for _, k := range []string{"d", "e", "f"} {
+		wg.Go(func() {
+			if err := s.Update(t.Context(), func(tx storage.Tx) error { joined <- struct{}{}; return write(k)(tx) }); err != nil {
+				t.Error(err)
+			}
+		})
+		<-joined // so that nobody is waiting for the lock at the end of a turn
+	}
+	wg.Wait()
+	if n := commits.Load(); n != 2 {
+		t.Errorf("%d commits for two batches", n)
+	}
+}
+
+func TestABatchDoesNotWaitLongOrTwice(t *testing.T) {
+	s := open(t, t.TempDir(), Options{SweepEvery: -1})
+	commits := countCommits(s)
+	expecting(s, 3)
+	s.lull = time.Nanosecond
+	if err := put(s, "alone", "v", time.Time{}); err != nil || commits.Load() != 1 {
+		t.Fatal(err)
+	}
+	if s.expected != 0 {
+		t.Errorf("after a wait in vain %d are expected", s.expected)
+	}
+	s.lull = time.Hour
+	if err := put(s, "again", "v", time.Time{}); err != nil { // would hang
+		t.Fatal(err)
+	}
+	if s.expected != 1 {
+		t.Errorf("after one alone %d are expected", s.expected)
+	}
+}
+
+func TestABatchWithNothingToKeepDoesNotWait(t *testing.T) {
+	s := open(t, t.TempDir(), Options{SweepEvery: -1})
+	commits := countCommits(s)
+	expecting(s, 3)
+	if err := s.Update(t.Context(), func(storage.Tx) error { return errOwn }); !errors.Is(err, errOwn) {
+		t.Error(err)
+	}
+	expecting(s, 3)
+	panicked := func() (r any) {
+		defer func() { r = recover() }()
+		return s.Update(t.Context(), func(tx storage.Tx) error { _ = write("x")(tx); panic("boom") })
+	}()
+	if panicked != "boom" || commits.Load() != 0 || s.batch != nil {
+		t.Errorf("%v, %d commits, open: %v", panicked, commits.Load(), s.batch != nil)
+	}
+}
+
+// One who panics leaves no caller behind who waits for a batch of three.
+func TestAPanicEndsTheBatchForItsNeighbours(t *testing.T) {
+	s := open(t, t.TempDir(), Options{SweepEvery: -1})
+	expecting(s, 3)
+	kept := make(chan error, 1)
+	joined := make(chan struct{})
+	go func() {
+		kept <- s.Update(t.Context(), func(tx storage.Tx) error { close(joined); return write("a")(tx) })
+	}()
+	<-joined
+	func() {
+		defer func() { _ = recover() }()
+		_ = s.Update(t.Context(), func(storage.Tx) error { panic("boom") })
+	}()
+	if err := <-kept; err != nil {
+		t.Error(err)
+	}
+	if _, err := get(s, "a"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestOneThatFailsDoesNotUndoItsNeighbours(t *testing.T) {
 	s := open(t, t.TempDir(), Options{SweepEvery: -1})
 	commits := countCommits(s)

@@ -42,10 +42,12 @@ type Store struct {
 	watchers driver.Watchers
 	failure  atomic.Pointer[error]
 
-	waiting atomic.Int64 // callers that want mu
-	mu      sync.Mutex   // guards batch; its holder is the only writer
-	batch   *batch
-	commit  func(*bolt.Tx) error // a field so that tests can make it fail
+	waiting  atomic.Int64         // callers that want mu
+	mu       sync.Mutex           // guards what follows; its holder is the only writer
+	batch    *batch               // the one that is open
+	expected int                  // callers that a batch waits for
+	lull     time.Duration        // how long it waits
+	commit   func(*bolt.Tx) error // a field so that tests can make it fail
 
 	stopSweep chan struct{}
 	sweepDone chan struct{}
@@ -78,21 +80,20 @@ func (s *Store) View(ctx context.Context, fn func(storage.ReadTx) error) error {
 }
 
 // Update implements storage.Store. Callers run one after the other; those that
-// were waiting at the same time share one sync.
+// are there at the same time share one sync.
 func (s *Store) Update(ctx context.Context, fn func(storage.Tx) error) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
 	defer s.life.Leave()
-	b, err := s.turn(ctx, fn)
+	b, first, err := s.turn(ctx, fn)
 	if b == nil {
 		return err
 	}
 	// Even a function that failed waits: what it read may be a neighbour's
 	// write, and its answer must not stand on something that was never kept.
-	<-b.done
-	if b.err != nil {
-		return b.err
+	if failed := s.settle(b, first); failed != nil {
+		return failed
 	}
 	return err
 }
