@@ -32,9 +32,9 @@ func (s *Store) checkMount(accessor string) error {
 }
 
 // WriteAlias changes an alias, or makes one and, if no entity is given, an
-// entity for it. created tells which. It fails with fault.Invalid and the
-// reference's texts.
-func (s *Store) WriteAlias(ctx context.Context, c AliasChange) (a *Alias, created bool, err error) {
+// entity for it. written is false if the alias was already as it is wished. It
+// fails with fault.Invalid and the reference's texts.
+func (s *Store) WriteAlias(ctx context.Context, c AliasChange) (a *Alias, written bool, err error) {
 	if c.ID == "" && (c.Name == "" || c.MountAccessor == "") {
 		return nil, false, invalid("'id' or 'mount_accessor' and 'name' must be provided")
 	}
@@ -50,10 +50,10 @@ func (s *Store) WriteAlias(ctx context.Context, c AliasChange) (a *Alias, create
 		return nil, false, err
 	}
 	err = s.db.Update(ctx, func(tx storage.Tx) error {
-		a, created, err = s.writeAlias(tx, c)
+		a, written, err = s.writeAlias(tx, c)
 		return err
 	})
-	return a, created, err
+	return a, written, err
 }
 
 func (s *Store) writeAlias(tx storage.Tx, c AliasChange) (*Alias, bool, error) {
@@ -65,13 +65,11 @@ func (s *Store) writeAlias(tx storage.Tx, c AliasChange) (*Alias, bool, error) {
 		if err != nil {
 			return nil, false, err
 		}
-		a, err = s.changeAlias(tx, e, a, c)
-		return a, false, err
+		return s.changeAlias(tx, e, a, c)
 	}
 	e, a, err := s.entityByAlias(tx, c.MountAccessor, c.Name)
 	if err == nil {
-		a, err = s.changeAlias(tx, e, a, c)
-		return a, false, err
+		return s.changeAlias(tx, e, a, c)
 	}
 	if !errors.Is(err, errAbsent) {
 		return nil, false, err
@@ -125,39 +123,50 @@ func roomFor(e *Entity, mountAccessor string) error {
 }
 
 // changeAlias renames an alias, moves it to another mount or entity, or
-// changes its custom metadata.
-func (s *Store) changeAlias(tx storage.Tx, e *Entity, old *Alias, c AliasChange) (*Alias, error) {
+// changes its custom metadata. It tells whether there was anything to change.
+func (s *Store) changeAlias(tx storage.Tx, e *Entity, old *Alias, c AliasChange) (*Alias, bool, error) {
 	a, err := s.changed(tx, old, c)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	to := e
 	if c.CanonicalID != "" && c.CanonicalID != e.ID {
 		if to, err = s.owner(tx, c.CanonicalID); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 	}
+	if to == e && a.Name == old.Name && a.MountAccessor == old.MountAccessor && maps.Equal(a.CustomMetadata, old.CustomMetadata) {
+		return old, false, nil
+	}
+	if err := s.moveAlias(tx, e, to, old, &a); err != nil {
+		return nil, false, err
+	}
+	return &a, true, nil
+}
+
+// moveAlias writes the changed alias to the entity that it is to belong to.
+func (s *Store) moveAlias(tx storage.Tx, e, to *Entity, old, a *Alias) error {
 	if err := s.deleteAliasKeys(tx, e, old); err != nil {
-		return nil, err
+		return err
 	}
 	e.dropAlias(a.ID)
 	if to != e {
 		if err := putEntity(tx, e); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if err := roomFor(to, a.MountAccessor); err != nil {
-		return nil, err
+		return err
 	}
 	a.CanonicalID, a.Updated = to.ID, tx.Now().UTC()
-	to.Aliases = append(to.Aliases, a)
+	to.Aliases = append(to.Aliases, *a)
 	if err := s.moveMember(tx, to.ID, nil, a.groups); err != nil {
-		return nil, err
+		return err
 	}
-	if err := s.putAliasKeys(tx, to, &a); err != nil {
-		return nil, err
+	if err := s.putAliasKeys(tx, to, a); err != nil {
+		return err
 	}
-	return &a, putEntity(tx, to)
+	return putEntity(tx, to)
 }
 
 // changed returns the alias with its new name, mount and custom metadata, and

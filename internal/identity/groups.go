@@ -249,17 +249,18 @@ type GroupAliasChange struct {
 	CanonicalID   string // the external group; "" = a new one
 }
 
-// WriteGroupAlias changes the alias of an external group or makes one. It
+// WriteGroupAlias makes an alias of an external group, or changes the one that
+// has the given id. written is false if it was already as it is wished. It
 // fails with fault.Invalid and the reference's texts.
-func (s *Store) WriteGroupAlias(ctx context.Context, c GroupAliasChange) (a *GroupAlias, created bool, err error) {
+func (s *Store) WriteGroupAlias(ctx context.Context, c GroupAliasChange) (a *GroupAlias, written bool, err error) {
 	if len(c.Name) > maxAliasName {
 		return nil, false, invalid("alias name is longer than %d bytes", maxAliasName)
 	}
 	err = s.changeGroups(ctx, func(tx storage.Tx, gs *groups) error {
-		a, created, err = s.writeGroupAlias(tx, gs, c)
+		a, written, err = s.writeGroupAlias(tx, gs, c)
 		return err
 	})
-	return a, created, err
+	return a, written, err
 }
 
 func (s *Store) writeGroupAlias(tx storage.Tx, gs *groups, c GroupAliasChange) (*GroupAlias, bool, error) {
@@ -269,10 +270,6 @@ func (s *Store) writeGroupAlias(tx storage.Tx, gs *groups, c GroupAliasChange) (
 		if from = gs.byAliasID[c.ID]; from == nil {
 			return nil, false, invalid("invalid group alias ID")
 		}
-	} else if c.Name != "" && c.MountAccessor != "" {
-		from = gs.byAlias[aliasAt{c.MountAccessor, c.Name}]
-	}
-	if from != nil {
 		a = *from.Alias
 	}
 	if c.Name != "" {
@@ -288,6 +285,9 @@ func (s *Store) writeGroupAlias(tx storage.Tx, gs *groups, c GroupAliasChange) (
 	if err != nil {
 		return nil, false, err
 	}
+	if from != nil && from.ID == to.ID && a.Name == from.Alias.Name && a.MountAccessor == from.Alias.MountAccessor {
+		return from.Alias, false, nil
+	}
 	if from != nil && from.ID != to.ID {
 		old := from.clone()
 		old.Alias = nil
@@ -297,7 +297,7 @@ func (s *Store) writeGroupAlias(tx storage.Tx, gs *groups, c GroupAliasChange) (
 	}
 	a.CanonicalID, a.Updated = to.ID, tx.Now().UTC()
 	to.Alias = &a
-	return &a, from == nil, touchGroup(tx, to)
+	return &a, true, touchGroup(tx, to)
 }
 
 func touchGroup(tx storage.Tx, g *Group) error {

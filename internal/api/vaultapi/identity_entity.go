@@ -164,6 +164,8 @@ func aliasInfo(c *Call, e *identity.Entity) []any {
 	return out
 }
 
+// aliasWrite makes an alias or changes one. What is already as it should be
+// answers with nothing.
 func aliasWrite(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
 	ch := identity.AliasChange{
 		ID: c.Param("id"), Name: c.String("name"), MountAccessor: c.String("mount_accessor"),
@@ -175,8 +177,8 @@ func aliasWrite(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
 	if ch.CanonicalID == "" {
 		ch.CanonicalID = c.String("entity_id")
 	}
-	a, created, err := c.Runtime.Identity.WriteAlias(ctx, ch)
-	if err != nil || !created {
+	a, written, err := c.Runtime.Identity.WriteAlias(ctx, ch)
+	if err != nil || !written {
 		return nil, err
 	}
 	return &Reply{Data: map[string]any{"id": a.ID, "canonical_id": a.CanonicalID}}, nil

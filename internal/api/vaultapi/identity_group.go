@@ -116,8 +116,8 @@ func groupAliasWrite(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) 
 	if ch.ID == "" {
 		ch.ID = c.String("id")
 	}
-	a, created, err := c.Runtime.Identity.WriteGroupAlias(ctx, ch)
-	if err != nil || !created {
+	a, written, err := c.Runtime.Identity.WriteGroupAlias(ctx, ch)
+	if err != nil || !written {
 		return nil, err
 	}
 	return &Reply{Data: map[string]any{"id": a.ID, "canonical_id": a.CanonicalID}}, nil
@@ -128,7 +128,9 @@ func groupAliasRead(_ context.Context, c *Call, _ gate.Pass) (*Reply, error) {
 	if g == nil {
 		return nil, errNotFound
 	}
-	return &Reply{Data: groupAliasView(c, g.Alias)}, nil
+	v := groupAliasView(c, g.Alias)
+	v["custom_metadata"], v["local"], v["namespace_id"] = nil, false, rootNamespace
+	return &Reply{Data: v}, nil
 }
 
 func groupAliasDelete(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {

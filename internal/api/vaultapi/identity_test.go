@@ -108,7 +108,10 @@ func TestGroupsOfTheIdentityProvider(t *testing.T) {
 		t.Fatal("an older token keeps a membership that a login took away", look)
 	}
 	d.do("LIST", "identity/group-alias/id", rootToken, nil).want(200)
-	d.do("GET", "identity/group-alias/id/"+al["id"].(string), rootToken, nil).want(200)
+	lone := d.do("GET", "identity/group-alias/id/"+al["id"].(string), rootToken, nil).want(200).data()
+	if words(lone["custom_metadata"], lone["local"], lone["namespace_id"], lone["name"]) != "<nil> false root idp-devs" {
+		t.Fatal(lone)
+	}
 	d.do("DELETE", "identity/group-alias/id/"+al["id"].(string), rootToken, nil).want(204)
 	if read := d.do("GET", "identity/group/name/DEVS", rootToken, nil).want(200).data(); words(read["alias"]) != "map[]" {
 		t.Fatal(read)
@@ -137,6 +140,36 @@ func TestIdentityLookups(t *testing.T) {
 		"both 'alias_name' and 'alias_mount_accessor' needs to be set")
 }
 
+// Only whoever names a group alias by its id changes it: by its name alone
+// nobody takes it away from its group.
+func TestGroupAliasIsNotTakenByItsName(t *testing.T) {
+	d := newDoor(t)
+	withLogin(t, d, nil)
+	acc := d.accessor("auth/jwt/")
+	group := func(name string) string {
+		return d.do("POST", "identity/group", rootToken, map[string]any{"name": name, "type": "external"}).want(200).data()["id"].(string)
+	}
+	alias := func(path, name, group string) answer {
+		return d.do("POST", path, rootToken, map[string]any{"name": name, "mount_accessor": acc, "canonical_id": group})
+	}
+	mine, other := group("mine"), group("other")
+	al := alias("identity/group-alias", "idp", mine).want(200).data()
+	for _, id := range []string{other, mine} {
+		alias("identity/group-alias", "idp", id).refused(400, "combination of mount and group alias name is already in use")
+	}
+	if got := d.do("GET", "identity/group/id/"+mine, rootToken, nil).data()["alias"].(map[string]any); got["id"] != al["id"] {
+		t.Fatal(got)
+	}
+	byID := "identity/group-alias/id/" + al["id"].(string)
+	alias(byID, "idp", mine).want(204)
+	if got := alias(byID, "idp", other).want(200).data(); words(got["id"], got["canonical_id"]) != words(al["id"], other) {
+		t.Fatal(got)
+	}
+	if got := d.do("GET", "identity/group/id/"+mine, rootToken, nil).data()["alias"]; words(got) != "map[]" {
+		t.Fatal(got)
+	}
+}
+
 func TestIdentityCreateUpdateDelete(t *testing.T) {
 	d := newDoor(t)
 	withLogin(t, d, nil)
@@ -154,7 +187,12 @@ func TestIdentityCreateUpdateDelete(t *testing.T) {
 	d.do("POST", "identity/entity", rootToken, map[string]any{"policies": " Root"}).refused(400, "policies cannot contain root")
 	d.do("POST", "identity/entity/id/none", rootToken, nil).refused(400, "entity not found from id")
 	al := d.do("POST", "identity/entity-alias", rootToken, map[string]any{"name": "s", "canonical_id": id, "mount_accessor": d.accessor("auth/jwt/")}).want(200).data()
-	d.do("POST", "identity/entity-alias/id/"+al["id"].(string), rootToken, map[string]any{"custom_metadata": map[string]any{"a": "b"}}).want(204)
+	change := map[string]any{"custom_metadata": map[string]any{"a": "b"}}
+	if got := d.do("POST", "identity/entity-alias/id/"+al["id"].(string), rootToken, change).want(200).data(); words(got) != words(al) {
+		t.Fatal("a change answers as the making does", got)
+	}
+	d.do("POST", "identity/entity-alias/id/"+al["id"].(string), rootToken, change).want(204)
+	d.do("POST", "identity/entity-alias", rootToken, map[string]any{"name": "s", "mount_accessor": d.accessor("auth/jwt/")}).want(204)
 	read := d.do("GET", "identity/entity-alias/id/"+al["id"].(string), rootToken, nil).want(200).data()
 	if words(read["custom_metadata"], read["metadata"], read["name"]) != "map[a:b] <nil> s" {
 		t.Fatal(read)
