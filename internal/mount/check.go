@@ -15,8 +15,8 @@ import (
 const maxPath = 256
 
 // protected are paths below which nobody can mount or unmount. The server's
-// own mounts live there.
-var protected = []string{"auth/", "sys/", "cubbyhole/", "identity/"}
+// own mounts live there; audit/ is kept free, as in the reference.
+var protected = []string{"audit/", "auth/", "sys/", "cubbyhole/", "identity/"}
 
 func invalid(format string, args ...any) error { return fault.Newf(fault.Invalid, format, args...) }
 

@@ -83,6 +83,8 @@ func TestEnableRefuses(t *testing.T) {
 		"token's place":    {Entry{Auth: true, Path: "token", Type: TypeJWT}, fault.Conflict, "path is already in use at token/"},
 		"below sys":        {Entry{Path: "sys/x", Type: TypeKV}, fault.Denied, `cannot mount "sys/x/"`},
 		"auth as engine":   {Entry{Path: "auth/x", Type: TypeKV}, fault.Denied, `cannot mount "auth/x/"`},
+		"below audit":      {Entry{Path: "audit/x", Type: TypeKV}, fault.Denied, `cannot mount "audit/x/"`},
+		"generic method":   {Entry{Auth: true, Path: "x", Type: "generic"}, fault.Invalid, "plugin not found in the catalog: generic"},
 		"cubbyhole":        {Entry{Path: "cubbyhole", Type: TypeKV}, fault.Denied, `cannot mount "cubbyhole/"`},
 		"second sys":       {Entry{Path: "x", Type: TypeSystem}, fault.Denied, `mount type of "system" is not mountable`},
 		"wildcard":         {Entry{Path: "x*", Type: TypeKV}, fault.Invalid, "path must not contain white space, control characters, wildcards or template brackets"},
@@ -115,6 +117,16 @@ func TestEnableRefuses(t *testing.T) {
 				t.Error("the table changed")
 			}
 		})
+	}
+}
+
+func TestOldNamesOfTheKeyValueEngine(t *testing.T) {
+	s, _ := open(t)
+	for name, version := range map[string]int{"generic": 1, "kv-v1": 1, "kv-v2": 2} {
+		e, err := s.Enable(context.Background(), Entry{Path: name, Type: name})
+		if err != nil || e.Type != TypeKV || e.KVVersion() != version {
+			t.Errorf("%s: %+v %v", name, e, err)
+		}
 	}
 }
 
@@ -163,6 +175,8 @@ func TestMoveKeepsTheMountsIdentity(t *testing.T) {
 		"jwt2":         `cannot remount auth mount to non-auth mount "jwt2/"`,
 		"auth/token":   "path is already in use at token/",
 		"auth/token/x": `path in use at "auth/token/"`,
+		"auth/jwt":     `path in use at "auth/jwt/"`,
+		"auth/jwt/x":   `path in use at "auth/jwt/"`,
 	} {
 		if _, err := s.Move(ctx, "auth/jwt", to); fault.PublicText(err) != text {
 			t.Errorf("to %s: %q, want %q", to, fault.PublicText(err), text)

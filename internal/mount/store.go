@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -97,13 +98,7 @@ func (s *Store) swap(t *Table) {
 func (s *Store) Enable(ctx context.Context, e Entry) (*Entry, error) {
 	n := e.clone()
 	n.Path = cleanPath(n.Path)
-	if n.Type == "kv-v1" || n.Type == "kv-v2" {
-		if n.Options == nil {
-			n.Options = map[string]string{}
-		}
-		n.Options["version"] = n.Type[len("kv-v"):]
-		n.Type = TypeKV
-	}
+	oldNames(n)
 	n.UUID, n.Accessor = newUUID(), newAccessor(n)
 	err := s.change(ctx, func(t *Table, tx storage.Tx) error {
 		if len(t.entries) >= maxMounts {
@@ -118,6 +113,22 @@ func (s *Store) Enable(ctx context.Context, e Entry) (*Entry, error) {
 		return nil, err
 	}
 	return n, nil
+}
+
+// oldNames replaces the names that the key-value engine had or has besides
+// its own.
+func oldNames(e *Entry) {
+	switch {
+	case e.Auth:
+	case e.Type == "generic":
+		e.Type = TypeKV
+	case e.Type == "kv-v1", e.Type == "kv-v2":
+		if e.Options == nil {
+			e.Options = map[string]string{}
+		}
+		e.Options["version"] = e.Type[len("kv-v"):]
+		e.Type = TypeKV
+	}
 }
 
 // Disable removes the mount at the logical path and returns it, or nil if
@@ -210,7 +221,8 @@ func (s *Store) Move(ctx context.Context, from, to string) (*Entry, error) {
 		if err := checkPath(n); err != nil {
 			return err
 		}
-		if other := t.overlap(n.Logical()); other != nil && other.UUID != e.UUID {
+		other := t.overlap(n.Logical())
+		if other != nil && (other.UUID != e.UUID || strings.HasPrefix(n.Logical(), e.Logical())) {
 			return fault.Newf(fault.Conflict, "path in use at %q", other.Logical())
 		}
 		moved = n
