@@ -50,6 +50,8 @@ var allowed = map[string][]string{
 	"bearer":      {"fault", "iam", "jwt", "policy", "principal", "tokencache", "trust"},
 	"cors":        {"fault", "storage"},
 	"quota":       {"fault", "storage"},
+	"passpolicy":  {"fault", "storage"},
+	"uiheaders":   {"fault", "storage"},
 	"policystore": {"fault", "policy", "policy/acl", "principal", "storage"},
 	"mount":       {"fault", "storage", "storage/record"},
 	"identity":    {"fault", "policy/acl", "seal", "storage", "storage/record"},

@@ -25,7 +25,7 @@ import (
 type Options struct {
 	Now      func() time.Time // nil: time.Now
 	Log      *slog.Logger     // nil: discards
-	LogLevel *slog.LevelVar   // what the pvault door's log_level sets; nil: nothing
+	LogLevel *slog.LevelVar   // what sys/loggers and the pvault door's log_level set; nil: nothing
 }
 
 // Server is one node. Build it with New, start it with Run.
@@ -94,7 +94,8 @@ func (s *Server) start(ctx context.Context) (err error) {
 	s.vault = vaultapi.New(vaultapi.Options{
 		Sealer: sealer{s}, Log: s.log, Now: s.now,
 		Emergency: s.cfg.Vault.OpenGenerateRoot,
-		Info:      vaultapi.Info{Version: config.Version, StorageType: s.cfg.Storage.Type},
+		LogLevel:  s.level, Settings: vaultSettings(s.cfg),
+		Info: vaultapi.Info{Version: config.Version, StorageType: s.cfg.Storage.Type},
 	})
 	return s.begin(ctx)
 }

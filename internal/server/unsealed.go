@@ -27,10 +27,12 @@ import (
 	"github.com/jotgate/jotgate/internal/jwks"
 	"github.com/jotgate/jotgate/internal/jwks/kept"
 	"github.com/jotgate/jotgate/internal/mount"
+	"github.com/jotgate/jotgate/internal/passpolicy"
 	"github.com/jotgate/jotgate/internal/policystore"
 	"github.com/jotgate/jotgate/internal/quota"
 	"github.com/jotgate/jotgate/internal/session"
 	"github.com/jotgate/jotgate/internal/storage"
+	"github.com/jotgate/jotgate/internal/uiheaders"
 )
 
 // unsealed is everything that lives between an unseal and the next seal.
@@ -172,6 +174,7 @@ func (s *Server) buildVault(ctx context.Context, u *unsealed, g *gate.Gate, keys
 		return err
 	}
 	u.closers = append(u.closers, rt.CORS.Close)
+	rt.Passwords, rt.UIHeaders = passpolicy.NewStore(s.barrier), uiheaders.NewStore(s.barrier)
 	rt.Rotate, rt.KeyInfo = s.barrier.Rotate, ring.Info
 	s.buildOperator(u, rt)
 	u.runtime = rt

@@ -23,6 +23,9 @@ var (
 		sysRotateRows,
 		sysOperatorRows,
 		sysMetricRows,
+		sysPasswordRows,
+		sysUIRows,
+		sysLoggerRows,
 	)
 	tokenBackend     = NewBackend("token based credentials", tokenRows)
 	jwtBackend       = NewBackend("login with a JSON Web Token (RFC 7519) of a trusted issuer", jwtRows)

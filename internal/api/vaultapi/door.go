@@ -31,6 +31,9 @@ type Door struct {
 	now       func() time.Time
 	moves     moves
 	emergency bool
+	level     *slog.LevelVar // nil: the log's level cannot be changed
+	atStart   slog.Level
+	settings  map[string]any
 	rows      func(*mount.Entry) *Backend // handlers cannot name the backends that hold them
 }
 
@@ -43,11 +46,20 @@ type Options struct {
 	Info      Info             // what status endpoints say about the server
 	Log       *slog.Logger     // nil: slog.Default
 	Now       func() time.Time // nil: time.Now
+	// LogLevel is what sys/loggers reads and sets; a reset goes back to the
+	// level that it has now. nil: the level cannot be changed.
+	LogLevel *slog.LevelVar
+	// Settings are what sys/config/state/sanitized shows. No secret may stand
+	// in them.
+	Settings map[string]any
 }
 
 // New returns a door that is sealed until Unlock.
 func New(o Options) *Door {
-	d := &Door{sealer: o.Sealer, info: o.Info, log: o.Log, now: o.Now, emergency: o.Emergency, rows: backendOf}
+	d := &Door{sealer: o.Sealer, info: o.Info, log: o.Log, now: o.Now, emergency: o.Emergency, level: o.LogLevel, settings: o.Settings, rows: backendOf}
+	if d.level != nil {
+		d.atStart = d.level.Level()
+	}
 	if d.log == nil {
 		d.log = slog.Default()
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/jotgate/jotgate/internal/identity"
 	"github.com/jotgate/jotgate/internal/jwks"
 	"github.com/jotgate/jotgate/internal/mount"
+	"github.com/jotgate/jotgate/internal/passpolicy"
 	"github.com/jotgate/jotgate/internal/policystore"
 	"github.com/jotgate/jotgate/internal/quota"
 	"github.com/jotgate/jotgate/internal/seal"
@@ -31,6 +32,7 @@ import (
 	"github.com/jotgate/jotgate/internal/storage"
 	"github.com/jotgate/jotgate/internal/storage/embedded"
 	"github.com/jotgate/jotgate/internal/storage/storagetest"
+	"github.com/jotgate/jotgate/internal/uiheaders"
 )
 
 const rootToken = "root"
@@ -90,6 +92,7 @@ type door struct {
 
 	broker   *audit.Broker // what the audit endpoints work on
 	auditDir string
+	level    *slog.LevelVar
 }
 
 func newDoor(t testing.TB) *door {
@@ -148,8 +151,10 @@ func newDoor(t testing.TB) *door {
 	must(t, err)
 	t.Cleanup(rt.CORS.Close)
 	rt.KeyInfo = ring.Info
+	rt.Passwords, rt.UIHeaders = passpolicy.NewStore(d.store), uiheaders.NewStore(d.store)
 	d.rt = rt
-	d.h = New(Options{Info: Info{Version: "0.1.0", StorageType: "embedded"}, Log: logger, Now: d.clock.now})
+	d.level = new(slog.LevelVar)
+	d.h = New(Options{LogLevel: d.level, Settings: map[string]any{"enable_ui": false}, Info: Info{Version: "0.1.0", StorageType: "embedded"}, Log: logger, Now: d.clock.now})
 	d.h.Unlock(rt)
 	t.Cleanup(d.showLog)
 	return d

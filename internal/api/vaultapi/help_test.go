@@ -124,6 +124,8 @@ func TestRootPathsNeedSudo(t *testing.T) {
 		{&systemBackend, Read, "config/cors"}, {&systemBackend, Update, "config/cors"}, {&systemBackend, Delete, "config/cors"},
 		{&systemBackend, Read, "config/auditing/request-headers"}, {&systemBackend, Update, "config/auditing/request-headers/x"},
 		{&systemBackend, Update, "revoke-prefix/x"}, {&systemBackend, Update, "leases/revoke-prefix/x"}, {&systemBackend, Update, "leases/revoke-force/x"},
+		{&systemBackend, List, "config/ui/headers"}, {&systemBackend, Read, "config/ui/headers/x"}, {&systemBackend, Update, "config/ui/headers/x"}, {&systemBackend, Delete, "config/ui/headers/x"},
+		{&systemBackend, Update, "loggers"}, {&systemBackend, Delete, "loggers"}, {&systemBackend, Update, "loggers/core"}, {&systemBackend, Delete, "loggers/core"},
 		{&systemBackend, List, "leases/lookup/x"}, {&systemBackend, Update, "seal"}, {&systemBackend, Update, "step-down"},
 		{&tokenBackend, List, "accessors"}, {&tokenBackend, Update, "revoke-orphan"},
 	} {
@@ -145,7 +147,7 @@ func TestPublicRows(t *testing.T) {
 		"system internal/ui/mounts": true, "system internal/ui/mounts/{path...}": true,
 		"system wrapping/lookup": true, "system wrapping/unwrap": true, "jwt login": true, "jwt oidc/auth_url": true,
 		"system health": true, "system seal-status": true, "system leader": true, "system init": true, "system unseal": true,
-		"system internal/ui/feature-flags": true,
+		"system internal/ui/feature-flags": true, "system replication/status": true,
 	}
 	for name, b := range allBackends {
 		for _, r := range (*b).table.Rows() {

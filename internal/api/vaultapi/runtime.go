@@ -15,10 +15,12 @@ import (
 	"github.com/jotgate/jotgate/internal/identity"
 	"github.com/jotgate/jotgate/internal/metrics"
 	"github.com/jotgate/jotgate/internal/mount"
+	"github.com/jotgate/jotgate/internal/passpolicy"
 	"github.com/jotgate/jotgate/internal/policystore"
 	"github.com/jotgate/jotgate/internal/quota"
 	"github.com/jotgate/jotgate/internal/seal"
 	"github.com/jotgate/jotgate/internal/session"
+	"github.com/jotgate/jotgate/internal/uiheaders"
 )
 
 // Runtime is what the door needs once the server is unsealed. It is built by
@@ -38,6 +40,9 @@ type Runtime struct {
 
 	Quotas *quota.Store // nil: no rate is bounded
 	CORS   *cors.Store  // nil: browsers are told nothing
+
+	Passwords *passpolicy.Store // nil: not offered
+	UIHeaders *uiheaders.Store  // nil: not offered
 
 	// Rotate adds a data key; KeyInfo tells which is in use. nil: not offered.
 	Rotate  func(ctx context.Context) (seal.KeyInfo, error)

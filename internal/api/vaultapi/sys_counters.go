@@ -33,6 +33,12 @@ var sysCounterRows = []Row{
 		Handler: Action{Do: irrevocable("counts", map[string]any{}), Fields: leaseTypeFields}},
 	{Verbs: []string{Read}, Pattern: "ha-status", Auth: route.Authenticated, Action: "ha-status", Help: "List the nodes as far as this one knows: itself.",
 		Handler: Action{Do: haStatus}},
+	{Verbs: []string{Read}, Pattern: "replication/status", Auth: route.Public, Action: "read-replication-status", Help: "Say that nothing is replicated to other clusters.",
+		Handler: Action{Do: func(context.Context, *Call, gate.Pass) (*Reply, error) {
+			return &Reply{Data: map[string]any{"mode": "disabled"}}, nil
+		}}},
+	{Verbs: []string{Read}, Pattern: "config/state/sanitized", Auth: route.Authenticated, Action: "read-sanitized-configuration-state", Help: "Read the settings that this node started with, without secrets.",
+		Handler: Action{Do: readSettings}},
 	{Verbs: []string{Read}, Pattern: "internal/ui/feature-flags", Auth: route.Public, Action: "internal-ui-list-enabled-feature-flags", Help: "List the switched-on features of the web interface: none.",
 		Handler: Action{Do: featureFlags}},
 	{Verbs: []string{Read}, Pattern: "internal/ui/namespaces", Auth: route.Authenticated, Action: "internal-ui-list-namespaces", Help: "List the namespaces below the root: none.",
@@ -120,6 +126,13 @@ func haStatus(_ context.Context, c *Call, _ gate.Pass) (*Reply, error) {
 		"version": c.Door.info.wireVersion(), "upgrade_version": "", "redundancy_zone": "",
 	}
 	return &Reply{Doubled: true, Data: map[string]any{"nodes": []any{node}}}, nil
+}
+
+func readSettings(_ context.Context, c *Call, _ gate.Pass) (*Reply, error) {
+	if c.Door.settings == nil {
+		return nil, fault.New(fault.NotImplemented, "this server does not show its settings")
+	}
+	return &Reply{Data: c.Door.settings}, nil
 }
 
 func featureFlags(context.Context, *Call, gate.Pass) (*Reply, error) {

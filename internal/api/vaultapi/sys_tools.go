@@ -41,6 +41,8 @@ var sysToolRows = []Row{
 		Handler: Action{Do: toolRandom, Fields: randomFields}},
 	{Verbs: []string{Update}, Pattern: "tools/random/{urlbytes}", Auth: route.Authenticated, Action: "generate-random-with-bytes", Body: SmallBody, Help: "Make random bytes.",
 		Handler: Action{Do: toolRandom, Fields: randomFields}},
+	{Verbs: []string{Update}, Pattern: "tools/random/{source}/{urlbytes}", Auth: route.Authenticated, Action: "generate-random-with-source-and-bytes", Body: SmallBody, Help: "Make random bytes.",
+		Handler: Action{Do: toolRandom, Fields: randomFields}},
 	{Verbs: []string{Read}, Pattern: "key-status", Auth: route.Authenticated, Action: "encryption-key-status", Help: "Read which data key seals new values.",
 		Handler: Action{Do: keyStatus}},
 	{Verbs: []string{Update}, Pattern: "rotate", Auth: route.Authenticated, Sudo: true, Action: "encryption-key-rotate", Body: SmallBody, Help: "Seal new values with a new data key.",
