@@ -168,3 +168,23 @@ func TestOpenBaoClientRotatesByItsOwnNames(t *testing.T) {
 		baoRefused(t, stranger.RotateKeyring(), 403, "permission denied")
 	})
 }
+
+// A client that logs in inside its request is told how to log in here, and is
+// never answered as somebody else: not without a token, and not as the holder
+// of one that is sent beside the JWT.
+func TestOpenBaoInlineLoginIsRefusedWithAHint(t *testing.T) {
+	s := servertest.Start(t, servertest.Options{})
+	idp := setup(t, s)
+	c, err := baoClient(t, s, "").WithInlineAuth("auth/jwt/login", map[string]any{"role": "demo", "jwt": idp.Token(audience, nil)})
+	ok(t, err)
+	for _, token := range []string{"", servertest.RootToken} {
+		c.SetToken(token)
+		_, err = c.Logical().Read("secret/data/app/db")
+		baoRefused(t, err, 403, "log in at auth/<mount>/login")
+	}
+	resp, err := c.Logical().ReadRaw("secret/data/app/db")
+	if err == nil || resp.Header.Get(bao.InlineAuthErrorResponseHeader) == "" {
+		t.Errorf("%v: the answer does not say that the login failed", err)
+	}
+	ok(t, resp.Body.Close())
+}

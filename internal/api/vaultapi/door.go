@@ -332,6 +332,9 @@ func (d *Door) fail(c *Call, err error) {
 	if id := c.id(); id != "" {
 		c.w.Header().Set(DiagnosisHeader, id)
 	}
+	if errors.Is(err, errInlineAuth) {
+		c.w.Header().Set(inlineAuthFailed, "true")
+	}
 	if kind == fault.Internal || kind == fault.Unavailable && !errors.Is(err, errSealed) {
 		d.log.Error("vault door: request failed", "request_id", c.id(), "path", audit.HideTokens(c.Path), "operation", c.Op, "error", err)
 	}

@@ -58,8 +58,21 @@ func truthy(r *http.Request, name string) bool {
 	return err == nil && b
 }
 
+// The headers of a login inside another request, which OpenBao has. A request
+// that brings them is refused, also beside a token: its sender would believe
+// that it is answered to the holder of the JWT.
+const (
+	inlineAuthHeader = "X-Vault-Inline-Auth-Path"
+	inlineAuthFailed = "X-Vault-Inline-Auth-Failed"
+)
+
+var errInlineAuth = fault.Newf(fault.Denied, "a login inside another request (%s) is not offered: log in at auth/<mount>/login and send its client_token as X-Vault-Token", inlineAuthHeader)
+
 // credential returns the client token of a request, and "" for none.
 func credential(r *http.Request) (string, error) {
+	if r.Header.Get(inlineAuthHeader) != "" {
+		return "", errInlineAuth
+	}
 	t := r.Header.Get("X-Vault-Token")
 	if t == "" {
 		scheme, rest, _ := strings.Cut(r.Header.Get("Authorization"), " ")
