@@ -9,6 +9,11 @@ VERSION ?= $(shell cat VERSION)
 COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X github.com/jotgate/jotgate/internal/config.Version=$(VERSION) -X github.com/jotgate/jotgate/internal/config.Commit=$(COMMIT) -X github.com/jotgate/jotgate/internal/cli.version=v$(VERSION)
 
+# Go would ask git as well, and fail where git refuses: in a tree of another owner.
+ifeq ($(COMMIT),unknown)
+export GOFLAGS := $(strip $(shell $(GO) env GOFLAGS) -buildvcs=false)
+endif
+
 GOLANGCI_VERSION := v2.15.0
 TOOLS := $(CURDIR)/.tools
 export PATH := $(TOOLS):$(PATH)
