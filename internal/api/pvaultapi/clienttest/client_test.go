@@ -15,9 +15,9 @@ import (
 )
 
 // TestVendorsClient drives a real server with the npm client that the vendor
-// generates from its own specification. It needs node and the npm registry.
+// generates from its own specification.
 func TestVendorsClient(t *testing.T) {
-	dir := installClient(t)
+	dir := installedClient(t)
 	key := idptest.NewKey(t, "k1", jwt.Algorithm("RS256"))
 	servertest.Each(t, servertest.Options{IAM: iam.DefaultText + `
 [roles.NobodyRole]
@@ -56,22 +56,15 @@ func tell(t *testing.T, s *servertest.Server, key *idptest.Key, dir string) {
 	}
 }
 
-// installClient installs exactly what the lock file names and returns where.
-func installClient(t *testing.T) string {
+// installedClient returns where the client is that `make setup` installs.
+func installedClient(t *testing.T) string {
 	t.Helper()
-	for _, tool := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Fatalf("%s is not installed: run make setup", tool)
-		}
+	if _, err := exec.LookPath("node"); err != nil {
+		t.Fatal("node is not installed: run make setup")
 	}
-	dir := t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", "client"))); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("npm cannot install the client: %v\n%s", err, out)
+	dir := filepath.Join("testdata", "client")
+	if _, err := os.Stat(filepath.Join(dir, "node_modules", "@piiano", "vault-client")); err != nil {
+		t.Fatal("the client is not installed: run make setup")
 	}
 	return dir
 }
