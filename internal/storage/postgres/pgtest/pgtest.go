@@ -66,6 +66,16 @@ func startShared() (*Server, error) {
 	return s, err
 }
 
+// forgetSettings takes the settings of other databases out of the environment:
+// clients, and the server's own programs, would add them to what is said here.
+var forgetSettings = sync.OnceFunc(func() {
+	for _, kv := range os.Environ() {
+		if name, _, _ := strings.Cut(kv, "="); strings.HasPrefix(name, "PG") {
+			_ = os.Unsetenv(name)
+		}
+	}
+})
+
 // DSN returns a connection string for a new, empty schema on the shared server.
 // It is dropped when the test ends.
 func DSN(tb testing.TB) string {
@@ -171,24 +181,51 @@ func newServer() (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	removeStale()
-	// Short, because a socket's path may have 107 bytes; the name holds our
-	// process id so that others can tell what was left behind.
-	dir, err := os.MkdirTemp("", dirPrefix+strconv.Itoa(os.Getpid())+"-")
+	forgetSettings()
+	base := tempDir(owner)
+	removeStale(base)
+	// The name holds our process id so that others can tell what was left behind.
+	dir, err := os.MkdirTemp(base, dirPrefix+strconv.Itoa(os.Getpid())+"-")
 	if err != nil {
 		return nil, fmt.Errorf("pgtest: %w", err)
 	}
 	s := &Server{bin: bin, dir: dir, port: "5432", owner: owner}
-	if owner != nil {
-		if err := os.Chown(dir, int(owner.uid), int(owner.gid)); err != nil {
-			return nil, fmt.Errorf("pgtest: %w", err)
+	if err := s.initialise(); err != nil {
+		_ = os.RemoveAll(dir)
+		return nil, err
+	}
+	return s, nil
+}
+
+// initialise makes an empty database in s.dir.
+func (s *Server) initialise() error {
+	if s.owner != nil {
+		if err := os.Chown(s.dir, int(s.owner.uid), int(s.owner.gid)); err != nil {
+			return fmt.Errorf("pgtest: %w", err)
 		}
 	}
 	init := s.command("initdb", "-D", s.data(), "-U", adminUser, "--auth=trust", "--no-sync", "--encoding=UTF8", "--no-locale")
 	if out, err := init.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("pgtest: initdb: %w: %s", err, out)
+		return fmt.Errorf("pgtest: initdb: %w: %s", err, out)
 	}
-	return s, nil
+	return nil
+}
+
+// tempDir returns the folder for servers: os.TempDir, or /tmp where a socket's
+// path, which may have 107 bytes, would become too long, or where the server's
+// account may not look.
+func tempDir(o *owner) string {
+	const most, fallback = 56, "/tmp"
+	dir := os.TempDir()
+	if len(dir) > most {
+		return fallback
+	}
+	for p := dir; o != nil && p != filepath.Dir(p); p = filepath.Dir(p) {
+		if fi, err := os.Stat(p); err != nil || fi.Mode().Perm()&0o001 == 0 {
+			return fallback
+		}
+	}
+	return dir
 }
 
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
@@ -289,8 +326,8 @@ func findOwner() (*owner, error) {
 }
 
 // removeStale removes what test processes that were killed have left.
-func removeStale() {
-	found, err := filepath.Glob(filepath.Join(os.TempDir(), dirPrefix+"*"))
+func removeStale(base string) {
+	found, err := filepath.Glob(filepath.Join(base, dirPrefix+"*"))
 	if err != nil {
 		return
 	}
