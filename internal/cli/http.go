@@ -202,7 +202,10 @@ func netHint(err error, addr *url.URL, what NetHints) string {
 	var wrongHost x509.HostnameError
 	var dns *net.DNSError
 	var notTLS tls.RecordHeaderError
+	var op *net.OpError
 	switch {
+	case errors.As(err, &op) && op.Op == "proxyconnect":
+		return "the proxy cannot be reached; check the variable that names it, such as HTTPS_PROXY"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		if ip := net.ParseIP(addr.Hostname()); addr.Hostname() != "localhost" && !ip.IsLoopback() {
 			return "nothing listens there; check " + what.AddrSetting

@@ -50,7 +50,7 @@ func TestNetworkFailuresSayWhatToDo(t *testing.T) {
 		{"refused", "http://127.0.0.1:1", "nothing listens there; start one", HTTPConfig{}},
 		{"unknown authority", tlsServer.URL, "name it with -ca-cert", HTTPConfig{}},
 		{"plain behind https", strings.Replace(plain.URL, "http:", "https:", 1), "speaks plain HTTP", HTTPConfig{}},
-		{"unknown name", "http://no-such-host.invalid", "is not known", HTTPConfig{}},
+		{"no proxy", "http://vault.example", "the proxy cannot be reached", HTTPConfig{Proxy: "http://127.0.0.1:1"}},
 		{"hung", "http://" + hung.Addr().String(), "did not answer in time", HTTPConfig{Timeout: 50 * time.Millisecond}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -65,6 +65,17 @@ func TestNetworkFailuresSayWhatToDo(t *testing.T) {
 				t.Errorf("path or query shown: %v", err)
 			}
 		})
+	}
+}
+
+// The system's resolver is not asked: what a network says of a name that does
+// not exist is its own affair.
+func TestAnUnknownNameIsSaidToBe(t *testing.T) {
+	unknown := &url.Error{Op: "Get", URL: "http://vault.example/v1/secret?token=s3cret", Err: &net.OpError{Op: "dial", Net: "tcp",
+		Err: &net.DNSError{Err: "no such host", Name: "vault.example", IsNotFound: true}}}
+	err := NetError(unknown, &url.URL{Scheme: "http", Host: "vault.example"}, hints)
+	if !strings.Contains(HintOf(err), `the name "vault.example" is not known`) || strings.Contains(err.Error(), "s3cret") {
+		t.Errorf("hint %q for %v", HintOf(err), err)
 	}
 }
 
