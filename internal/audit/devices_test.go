@@ -36,7 +36,7 @@ func TestStuckDeviceDoesNotHangWhatAnotherAccepts(t *testing.T) {
 		t.Errorf("a late device answered %v", err)
 	}
 	close(free)
-	for deadline := time.Now().Add(5 * time.Second); ; { // the device comes back by itself
+	for deadline := time.Now().Add(time.Minute); ; { // the device comes back by itself
 		if err := d.record(sample(), nil); err == nil {
 			break
 		} else if time.Now().After(deadline) {

@@ -141,7 +141,7 @@ func (n node) eventually(t *testing.T, what string, ok func() bool) {
 	for !ok() {
 		select {
 		case <-n.noticed:
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("waited in vain: %s", what)
 		}
 	}

@@ -24,7 +24,7 @@ func FuzzPolicyTemplates(f *testing.F) {
 		}
 		start := time.Now()
 		names, err := fill(templates, claims)
-		if took := time.Since(start); took > 10*time.Second {
+		if took := time.Since(start); took > time.Minute {
 			t.Errorf("took %v", took)
 		}
 		for _, n := range names {

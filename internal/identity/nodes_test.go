@@ -2,7 +2,6 @@ package identity
 
 import (
 	"errors"
-	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -45,13 +44,7 @@ func TestAnotherNodeSeesGroupsChange(t *testing.T) {
 	defer db.Watch([]byte(groupPrefix), func([][]byte) { changed <- struct{}{} })()
 	g := one.group(GroupChange{Name: ptr("g")})
 	<-changed
-	deadline := time.Now().Add(10 * time.Second)
-	for two.Group(g.ID) == nil {
-		if time.Now().After(deadline) {
-			t.Fatal("group never arrived")
-		}
-		runtime.Gosched()
-	}
+	within(t, func() bool { return two.Group(g.ID) != nil })
 }
 
 func TestFailedTransactionLeavesNoEntity(t *testing.T) {

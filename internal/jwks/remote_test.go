@@ -189,7 +189,6 @@ func TestAHungEndpointNeverDelaysATokenWhoseKeyIsKnown(t *testing.T) {
 	<-w.idp.Arrived()
 	w.idp.Fail(idptest.Hang)
 	w.clock.Advance(6 * time.Minute)
-	begin := time.Now()
 	for range 1000 {
 		w.ask("key-1", nil)
 	}
@@ -197,8 +196,8 @@ func TestAHungEndpointNeverDelaysATokenWhoseKeyIsKnown(t *testing.T) {
 	for range 1000 {
 		w.ask("key-1", nil)
 	}
-	if d := time.Since(begin); d > 2*time.Second {
-		t.Errorf("known keys took %v", d)
+	if !w.src.Status().Fetching {
+		t.Error("known keys waited until the fetch was given up")
 	}
 	// An unknown kid waits for that one fetch, and no longer than its caller.
 	ctx, cancel := context.WithCancel(t.Context())

@@ -59,7 +59,7 @@ func TestTableIsOldOrNewAsAWhole(t *testing.T) {
 	if _, err := s.Move(ctx, "secret/", "moved/"); !fault.Is(err, fault.Unavailable) {
 		t.Fatal(err)
 	}
-	late := time.After(10 * time.Second)
+	late := time.After(time.Minute)
 	for {
 		_, has := s.Table().Get("secret/")
 		_, moved := s.Table().Get("moved/")

@@ -33,7 +33,7 @@ func TestFollowTriesAgainUntilItSucceeds(t *testing.T) {
 	if err := storagetest.Put(s, "p/x", "v", time.Time{}); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for want := 1; want <= 3; want++ {
 		select {

@@ -126,7 +126,7 @@ func TestVaultClientLifetimeWatcherRenewsAndEnds(t *testing.T) {
 					t.Errorf("%d renewals within the maximum life, want 2 or more", renewed)
 				}
 				return
-			case <-time.After(20 * time.Second):
+			case <-time.After(time.Minute):
 				t.Fatal("the watcher does not end at the maximum life")
 			}
 		}
@@ -151,7 +151,7 @@ func TestVaultClientLifetimeWatcherStopsForARevokedToken(t *testing.T) {
 		ok(t, err)
 	case <-w.RenewCh():
 		t.Error("a revoked token was renewed")
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("the watcher never notices")
 	}
 }

@@ -13,19 +13,27 @@ import (
 	"github.com/jotgate/jotgate/internal/fault"
 )
 
-// streaming answers every request with what write does, on a server whose
-// limits of time are short.
+// limit is the time that a request of these tests has.
+const limit = time.Second
+
+// streaming answers every request with what write does, on a connection whose
+// time is limited.
 func streaming(t *testing.T, h2 bool, write func(ctx context.Context, w io.Writer) error) *http.Response {
 	t.Helper()
 	d := New(Options{Log: slog.New(slog.DiscardHandler)})
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// As the server's own limits are, but without the time that connecting takes.
+		for _, set := range []func(time.Time) error{http.NewResponseController(w).SetReadDeadline, http.NewResponseController(w).SetWriteDeadline} {
+			if err := set(time.Now().Add(limit)); err != nil {
+				t.Error(err)
+			}
+		}
 		c := &Call{Door: d, http: r, w: w}
 		if err := c.stream(&Reply{ContentType: "application/octet-stream", Stream: write}); err != nil {
 			d.fail(c, err)
 		}
 	}))
 	s.EnableHTTP2 = h2
-	s.Config.ReadTimeout, s.Config.WriteTimeout = 100*time.Millisecond, 100*time.Millisecond
 	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	if h2 {
 		s.StartTLS()
@@ -43,23 +51,26 @@ func streaming(t *testing.T, h2 bool, write func(ctx context.Context, w io.Write
 
 func TestAStreamOutlivesTheLimitsOfOtherRequests(t *testing.T) {
 	for name, h2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2": true} {
-		resp := streaming(t, h2, func(ctx context.Context, w io.Writer) error {
-			for range 3 {
-				select {
-				case <-ctx.Done():
-					return ctx.Err()
-				case <-time.After(150 * time.Millisecond):
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // waits for real time
+			resp := streaming(t, h2, func(ctx context.Context, w io.Writer) error {
+				for range 2 {
+					select {
+					case <-ctx.Done():
+						return ctx.Err()
+					case <-time.After(limit * 3 / 2):
+					}
+					if _, err := io.WriteString(w, "piece"); err != nil {
+						return err
+					}
 				}
-				if _, err := io.WriteString(w, "piece"); err != nil {
-					return err
-				}
+				return nil
+			})
+			b, err := io.ReadAll(resp.Body)
+			if err != nil || string(b) != "piecepiece" || resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "application/octet-stream" {
+				t.Errorf("%d %q %v", resp.StatusCode, b, err)
 			}
-			return nil
 		})
-		b, err := io.ReadAll(resp.Body)
-		if err != nil || string(b) != "piecepiecepiece" || resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "application/octet-stream" {
-			t.Errorf("%s: %d %q %v", name, resp.StatusCode, b, err)
-		}
 	}
 }
 

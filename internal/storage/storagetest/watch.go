@@ -11,7 +11,7 @@ import (
 )
 
 // patience is how long a notice may take before a test gives up.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // seen collects what a watcher was told.
 type seen struct {
