@@ -26,10 +26,11 @@ var (
 		sysPasswordRows,
 		sysUIRows,
 		sysLoggerRows,
+		sysMFARows,
 	)
 	tokenBackend     = NewBackend("token based credentials", tokenRows)
 	jwtBackend       = NewBackend("login with a JSON Web Token (RFC 7519) of a trusted issuer", jwtRows)
-	identityBackend  = NewBackend("identity store", identityRows)
+	identityBackend  = NewBackend("identity store", identityRows, identityMFARows)
 	kv1Backend       = NewBackend("key-value store", kv1Rows)
 	kv2Backend       = NewBackend("versioned key-value store", kv2Rows)
 	cubbyholeBackend = NewBackend("per-token private secret storage", cubbyholeRows)

@@ -148,6 +148,7 @@ func TestPublicRows(t *testing.T) {
 		"system wrapping/lookup": true, "system wrapping/unwrap": true, "jwt login": true, "jwt oidc/auth_url": true,
 		"system health": true, "system seal-status": true, "system leader": true, "system init": true, "system unseal": true,
 		"system internal/ui/feature-flags": true, "system replication/status": true,
+		"system mfa/validate": true,
 	}
 	for name, b := range allBackends {
 		for _, r := range (*b).table.Rows() {
