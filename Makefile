@@ -7,7 +7,8 @@ SHELL := /bin/bash
 GO      ?= go
 VERSION ?= $(shell cat VERSION)
 COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
-LDFLAGS := -s -w -X github.com/jotgate/jotgate/internal/config.Version=$(VERSION) -X github.com/jotgate/jotgate/internal/config.Commit=$(COMMIT) -X github.com/jotgate/jotgate/internal/cli.version=v$(VERSION)
+BUILT   := $(shell TZ=UTC0 git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null)
+LDFLAGS := -s -w -X github.com/jotgate/jotgate/internal/config.Version=$(VERSION) -X github.com/jotgate/jotgate/internal/config.Commit=$(COMMIT) -X github.com/jotgate/jotgate/internal/config.Built=$(BUILT) -X github.com/jotgate/jotgate/internal/cli.version=v$(VERSION)
 
 # Go would ask git as well, and fail where git refuses: in a tree of another owner.
 ifeq ($(COMMIT),unknown)

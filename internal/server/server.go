@@ -95,7 +95,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 		Sealer: sealer{s}, Log: s.log, Now: s.now,
 		Emergency: s.cfg.Vault.OpenGenerateRoot,
 		LogLevel:  s.level, Settings: vaultSettings(s.cfg),
-		Info: vaultapi.Info{Version: config.Version, StorageType: s.cfg.Storage.Type},
+		Info: vaultapi.Info{Version: config.Version, BuildDate: config.BuildDate(), StorageType: s.cfg.Storage.Type},
 	})
 	return s.begin(ctx)
 }
