@@ -80,6 +80,8 @@ func (c *Claims) registered(name string, v Value) error {
 		c.nbf, ok = numericDate(v)
 	case "iat":
 		c.iat, ok = numericDate(v)
+	case "jti":
+		_, ok = v.Text()
 	default:
 		return nil
 	}
@@ -91,7 +93,7 @@ func (c *Claims) registered(name string, v Value) error {
 
 var registeredTypes = map[string]string{
 	"iss": "it must be a string", "sub": "it must be a string", "aud": "it must be a string or a list of strings",
-	"exp": "it must be a number", "nbf": "it must be a number", "iat": "it must be a number",
+	"exp": "it must be a number", "nbf": "it must be a number", "iat": "it must be a number", "jti": "it must be a string",
 }
 
 func audience(v Value) (aud []string, isList, ok bool) {

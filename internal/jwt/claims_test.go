@@ -31,7 +31,7 @@ func claimsOf(t *testing.T, payload string) *jwt.Claims {
 }
 
 func TestRegisteredClaimsAreReadByType(t *testing.T) {
-	c := claimsOf(t, `{"iss":"i","sub":"s","aud":["a","b"],"exp":0,"nbf":1.5,"iat":-1,"jti":7}`)
+	c := claimsOf(t, `{"iss":"i","sub":"s","aud":["a","b"],"exp":0,"nbf":1.5,"iat":-1,"jti":"j"}`)
 	if iss, ok := c.Issuer(); iss != "i" || !ok {
 		t.Error("iss")
 	}
@@ -79,7 +79,7 @@ func TestAbsentClaimsAreToldFromEmptyOnes(t *testing.T) {
 func TestRegisteredClaimsOfTheWrongTypeAreRefused(t *testing.T) {
 	for _, c := range []string{
 		`{"iss":1}`, `{"iss":null}`, `{"iss":["i"]}`, `{"sub":1}`, `{"sub":{}}`, `{"aud":null}`, `{"aud":5}`, `{"aud":["x",5]}`,
-		`{"aud":{"x":1}}`, `{"exp":"1"}`, `{"exp":null}`, `{"exp":true}`, `{"nbf":[]}`, `{"iat":"now"}`,
+		`{"aud":{"x":1}}`, `{"exp":"1"}`, `{"exp":null}`, `{"exp":true}`, `{"nbf":[]}`, `{"iat":"now"}`, `{"jti":7}`, `{"jti":null}`,
 		`{"SUB":"s"}`, `{"sub":"s","ſub":"t"}`,
 	} {
 		if _, err := parse(t, c); !errors.Is(err, jwt.ErrClaims) || fault.ReasonOf(err) != "invalid_claims" {

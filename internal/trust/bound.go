@@ -33,7 +33,7 @@ func (p *problems) boundClaims(claims map[string]any, glob bool) []boundClaim {
 	for _, name := range slices.Sorted(maps.Keys(claims)) {
 		b := boundClaim{path: jwt.ParsePath(name)}
 		if !b.path.Leads() {
-			p.addf("bound_claims", "bound claim %q is not a valid JSON pointer", name)
+			p.addf("bound_claims", "bound claim %q is not a valid JSON pointer", clip(name))
 		}
 		values, isList := claims[name].([]any)
 		if !isList {
@@ -43,11 +43,11 @@ func (p *problems) boundClaims(claims map[string]any, glob bool) []boundClaim {
 			want, ok := expect(v)
 			switch {
 			case glob && want.kind != jwt.KindString && isList:
-				p.addf("bound_claims", "claim is not a string: %v", v)
+				p.addf("bound_claims", "claim is not a string: %s", clip(fmt.Sprint(v)))
 			case glob && want.kind != jwt.KindString:
-				p.addf("bound_claims", "claim is not a string or list: %v", v)
+				p.addf("bound_claims", "claim is not a string or list: %s", clip(fmt.Sprint(v)))
 			case !ok:
-				p.addf("bound_claims", "bound claim %q is not a string, bool, number or list of these", name)
+				p.addf("bound_claims", "bound claim %q is not a string, bool, number or list of these", clip(name))
 			}
 			want.glob = glob
 			b.want = append(b.want, want)

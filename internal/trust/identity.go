@@ -32,7 +32,7 @@ func (p *problems) claimMappings(m map[string]string) []mapping {
 		case key == "role":
 			p.add("claim_mappings", `metadata key "role" is reserved and may not be a mapping destination`)
 		case seen[key]:
-			p.addf("claim_mappings", "multiple keys are mapped to metadata key %q", key)
+			p.addf("claim_mappings", "multiple keys are mapped to metadata key %q", clip(key))
 		}
 		seen[key] = true
 		out = append(out, mapping{jwt.ParsePath(claim), key})
@@ -61,7 +61,7 @@ func (e *evaluation) userName() {
 	switch {
 	case !found && e.rule.style == Bearer && name == "sub":
 		return // the reference does not ask for sub
-	case !found:
+	case !found, v.Kind() == jwt.KindNull:
 		note = fmt.Sprintf("claim %q not found in token", name)
 	case !isString:
 		note = fmt.Sprintf("claim %q could not be converted to string", name)

@@ -1,6 +1,7 @@
 package trust_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -30,7 +31,8 @@ func TestUserClaimRules(t *testing.T) {
 		{"missing sub", "sub", false, claims{"sub": nil}, "", `claim "sub" not found in token`},
 		{"pointer to nowhere", "/a/b", true, nil, "", `claim "/a/b" not found in token`},
 		{"number", "n", false, claims{"n": 5}, "", `claim "n" could not be converted to string`},
-		{"null", "n", false, claims{"n": []any{nil}[0:1]}, "", `claim "n" could not be converted to string`},
+		{"list of null", "n", false, claims{"n": []any{nil}[0:1]}, "", `claim "n" could not be converted to string`},
+		{"null", "n", false, claims{"n": json.RawMessage("null")}, "", `claim "n" not found in token`},
 		{"list", "n", false, claims{"n": []string{"a"}}, "", `claim "n" could not be converted to string`},
 		{"empty", "sub", false, claims{"sub": ""}, "", `claim "sub" is empty, so the token names no user`},
 		{"too long", "sub", false, claims{"sub": strings.Repeat("x", 1025)}, "", `claim "sub" is longer than 1024 bytes`},

@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -38,6 +39,15 @@ func (e *evaluation) bounds() (b IssuerBounds, known bool) {
 	iss, _ := e.claims.Issuer()
 	b, known = e.rule.issuers[iss]
 	return b, known
+}
+
+// admitted names the issuers whose tokens the rule takes, for whoever reads a
+// refusal.
+func (r *Rule) admitted() string {
+	if r.issuers == nil {
+		return r.issuer
+	}
+	return clip(strings.Join(slices.Sorted(maps.Keys(r.issuers)), ", "))
 }
 
 // admitsAlgorithm asks the rule and the issuer.

@@ -66,6 +66,17 @@ func TestEachIssuerHasBoundsOfItsOwn(t *testing.T) {
 	}
 }
 
+// TestARefusalNamesTheIssuersThatAreTaken: an operator reads what was expected.
+func TestARefusalNamesTheIssuersThatAreTaken(t *testing.T) {
+	rule := login(t, func(s *trust.Spec) {
+		s.Issuer, s.Issuers = "", []trust.IssuerBounds{{Issuer: "https://two/"}, {Issuer: "https://one/"}}
+	})
+	_, d := rule.Admit(verified(t, base(claims{"iss": "https://idp/"})), now)
+	if first, _ := d.Failed(); first.Expected != "https://one/, https://two/" || first.Received != "https://idp/" {
+		t.Errorf("%+v", first)
+	}
+}
+
 func TestIssuersThatContradictEachOtherDoNotCompile(t *testing.T) {
 	one := trust.IssuerBounds{Issuer: "https://one/"}
 	for name, change := range map[string]func(*trust.Spec){

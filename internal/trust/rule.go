@@ -170,7 +170,7 @@ func (e *evaluation) algorithm(a jwt.Algorithm) {
 func (e *evaluation) issuer() {
 	iss, has := e.claims.Issuer()
 	if _, known := e.bounds(); !known || e.rule.issuer != "" && (!has || iss != e.rule.issuer) {
-		e.fail(checkIssuer, ReasonIssuer, e.rule.issuer, clip(iss), e.text(
+		e.fail(checkIssuer, ReasonIssuer, e.rule.admitted(), clip(iss), e.text(
 			"error validating token: invalid issuer (iss) claim",
 			"the token's issuer is not the one of this identity provider"))
 		return
