@@ -18,10 +18,8 @@ func ParseCIDRs(list []string) ([]string, error) {
 	}
 	var out []string
 	for _, s := range list {
-		if s = strings.TrimSpace(s); s == "" {
-			continue
-		}
-		p, ok := parseCIDR(s)
+		s = strings.TrimSpace(s)
+		p, ok := parseCIDR(s) // "" is no address: a bound that was left empty must not be no bound
 		if !ok {
 			return nil, fault.Newf(fault.Invalid, "error parsing address %q: it must be an IP address or a network in CIDR notation", clip(s))
 		}

@@ -336,12 +336,12 @@ func TestGlob(t *testing.T) {
 }
 
 func TestCIDRs(t *testing.T) {
-	got, err := ParseCIDRs([]string{" 10.0.0.0/8", "192.0.2.1/32", "", "2001:DB8::/32", "::ffff:192.0.2.9"})
+	got, err := ParseCIDRs([]string{" 10.0.0.0/8", "192.0.2.1/32", "2001:DB8::/32", "::ffff:192.0.2.9"})
 	want := []string{"10.0.0.0/8", "192.0.2.1", "2001:db8::/32", "192.0.2.9"}
 	if err != nil || !slices.Equal(got, want) {
 		t.Fatal(got, err)
 	}
-	for _, bad := range []string{"x", "10.0.0.1/8", "10.0.0.0/33", "fe80::1%eth0", "10.0.0.0/08", "010.0.0.1", "::ffff:0.0.0.0/90"} {
+	for _, bad := range []string{"x", "", " ", "192.0.2.1:80", "10.0.0.1/8", "10.0.0.0/33", "fe80::1%eth0", "10.0.0.0/08", "010.0.0.1", "::ffff:0.0.0.0/90"} {
 		if _, err := ParseCIDRs([]string{bad}); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%q: %v", bad, err)
 		}
