@@ -76,14 +76,18 @@ func (r *compiledRole) seeRefused(raw string, err error) *Seen {
 	}
 	s := &Seen{Role: r.name}
 	var refusal *Refusal
-	if !errors.As(err, &refusal) || len(r.AuditClaims)+len(r.AuditClaimsHMAC) == 0 {
+	if !errors.As(err, &refusal) {
+		return s
+	}
+	s.Verified = refusal.genuine()
+	if len(r.AuditClaims)+len(r.AuditClaimsHMAC) == 0 {
 		return s
 	}
 	tok, perr := r.compat.parse(raw)
 	if perr != nil {
 		return s
 	}
-	return r.see(tok.Unverified(), refusal.genuine())
+	return r.see(tok.Unverified(), s.Verified)
 }
 
 // genuine reports whether the JWT was refused for what it says, and not for

@@ -66,6 +66,15 @@ func TestTheAuditLogShowsTheClaimsThatTheRoleLists(t *testing.T) {
 	if l := d.lastLogin(); l == nil || l.Verified || l.Role != "demo" || l.Claims != nil {
 		t.Errorf("of what is no token: %+v", l)
 	}
+	d.role("plain", map[string]any{"bound_claims": map[string]any{"env": "prod"}}).want(204)
+	d.login("plain", key.Token(t, claims(map[string]any{"env": "dev"}))).want(400)
+	if l := d.lastLogin(); l == nil || !l.Verified || l.Claims != nil {
+		t.Errorf("of a genuine token for a role that lists no claims: %+v", l)
+	}
+	d.login("plain", idptest.NewKey(t, "", "ES256").Token(t, claims(nil))).want(400)
+	if l := d.lastLogin(); l == nil || l.Verified {
+		t.Errorf("of a forged token for a role that lists no claims: %+v", l)
+	}
 	d.login("other", key.Token(t, claims(nil))).want(400)
 	if l := d.lastLogin(); l != nil {
 		t.Errorf("without a role: %+v", l)
