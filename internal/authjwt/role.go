@@ -9,7 +9,9 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/jwt"
+	"github.com/jotgate/jotgate/internal/session"
 	"github.com/jotgate/jotgate/internal/trust"
 )
 
@@ -104,7 +106,9 @@ func set[T any](p Params, name string, dst *T, get func(string) T) {
 }
 
 func (r *Role) applyIdentity(p Params) {
-	set(p, "role_type", &r.RoleType, p.String)
+	if t := p.String("role_type"); t != "" { // the reference's "unspecified"
+		r.RoleType = t
+	}
 	set(p, "bound_audiences", &r.BoundAudiences, p.List)
 	set(p, "bound_subject", &r.BoundSubject, p.String)
 	set(p, "bound_claims_type", &r.BoundClaimsType, p.String)
@@ -132,7 +136,7 @@ func (r *Role) applyIdentity(p Params) {
 	if r.RoleType == "" {
 		r.RoleType = r.guessType()
 	}
-	if r.BoundClaimsType == "" {
+	if r.BoundClaimsType == "" && !p.Has("bound_claims_type") {
 		r.BoundClaimsType = claimsText
 	}
 }
@@ -185,7 +189,12 @@ func twin[T any](r *Role, p Params, name, old string, dst *T, get func(string) T
 }
 
 func (r *Role) applyToken(p Params) error {
-	twin(r, p, "token_policies", "policies", &r.Policies, p.List)
+	twin(r, p, "token_policies", "policies", &r.Policies, func(name string) []string {
+		if name == "policies" { // the reference tidies the list under the old name only
+			return session.SanitizePolicies(p.List(name), false)
+		}
+		return p.List(name)
+	})
 	twin(r, p, "token_ttl", "ttl", &r.TTL, p.Duration)
 	twin(r, p, "token_max_ttl", "max_ttl", &r.MaxTTL, p.Duration)
 	twin(r, p, "token_period", "period", &r.Period, p.Duration)
@@ -204,26 +213,32 @@ func (r *Role) applyToken(p Params) error {
 	set(p, "max_token_age", &r.MaxTokenAge, p.Duration)
 	set(p, "max_token_lifetime", &r.MaxTokenLifetime, p.Duration)
 	if p.Has("token_type") {
-		switch t := p.String("token_type"); t {
-		case "", "default":
+		if r.TokenType = p.String("token_type"); r.TokenType == "default" {
 			r.TokenType = ""
-		case "service", "batch":
-			r.TokenType = t
-		default:
-			return invalid("invalid 'token_type' value %q", clip(t))
 		}
 	}
 	return nil
 }
 
-// encodeClaims keeps an object's text, numbers as they were written.
+// maxClaimDepth bounds bound claims, which are values and lists of values, well
+// above what is compared, so that the message can name what is wrong.
+const maxClaimDepth = 64
+
+// encodeClaims keeps an object's text, numbers as they were written; nil stays
+// nil.
 func encodeClaims(m map[string]any) (jsontext.Value, error) {
+	if m == nil {
+		return nil, nil
+	}
 	b, err := stdjson.Marshal(m) // knows json.Number; go-json-experiment does not
 	if err != nil {
 		return nil, fmt.Errorf("authjwt: %w", err)
 	}
 	if len(b) > maxText {
 		return nil, invalid("bound_claims is longer than %d bytes", maxText)
+	}
+	if _, err := jwt.ParseValue(b, maxClaimDepth); err != nil {
+		return nil, fault.Wrap(fault.Invalid, err, "bound_claims is nested too deeply: give values, or lists of values")
 	}
 	return b, nil
 }
@@ -233,7 +248,7 @@ func (r *Role) claims() (map[string]any, error) {
 	if len(r.BoundClaims) == 0 {
 		return nil, nil
 	}
-	v, err := jwt.ParseValue(r.BoundClaims, 64)
+	v, err := jwt.ParseValue(r.BoundClaims, maxClaimDepth)
 	if err != nil {
 		return nil, fmt.Errorf("authjwt: stored bound claims: %w", err)
 	}
@@ -283,8 +298,11 @@ func (r *Role) View() (map[string]any, error) {
 		"token_num_uses": r.NumUses, "token_period": secs(r.Period),
 		"token_policies": notNil(r.Policies), "token_ttl": secs(r.TTL), "token_type": tokenType(r.TokenType),
 		"token_strictly_bind_ip": r.StrictlyBindIP, "callback_mode": orDefault(r.CallbackMode, "client"),
-		"poll_interval": r.PollInterval, "oauth2_metadata": r.OAuth2Metadata,
-		"oidc_disable_confirmation": r.DisableConfirmation, "token_policies_template_claims": r.TemplatePolicies,
+		"oauth2_metadata": r.OAuth2Metadata, "oidc_disable_confirmation": r.DisableConfirmation,
+		"token_policies_template_claims": r.TemplatePolicies,
+	}
+	if r.PollInterval > 0 {
+		m["poll_interval"] = r.PollInterval
 	}
 	r.echoLegacy(m)
 	r.echoOwn(m)

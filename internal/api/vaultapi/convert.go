@@ -51,10 +51,6 @@ func toString(v any) (string, error) {
 			return "1", nil // as the reference's weak decoding has it
 		}
 		return "0", nil
-	case []any:
-		if len(v) == 0 {
-			return "", nil
-		}
 	}
 	return "", wrongType("string", v)
 }
@@ -66,8 +62,7 @@ func toBool(v any) (bool, error) {
 	case bool:
 		return v, nil
 	case json.Number:
-		f, err := v.Float64()
-		return f != 0, err
+		return toBool(string(v)) // 0 or 1: of other numbers nobody can say which they mean
 	case string:
 		if v == "" {
 			return false, nil
@@ -124,11 +119,7 @@ func toDuration(v any) (time.Duration, error) {
 	case json.Number:
 		n, err := wholeNumber(string(v))
 		if err != nil {
-			f, ferr := v.Float64()
-			if ferr != nil || math.Abs(f) > float64(maxDuration) {
-				return 0, errors.New("cannot parse as a duration")
-			}
-			return time.Duration(f * float64(time.Second)).Truncate(time.Second), nil
+			return 0, errors.New("cannot parse as a duration")
 		}
 		return seconds(n)
 	case string:
@@ -229,7 +220,7 @@ func toKV(v any) (map[string]string, error) {
 	out := make(map[string]string, len(pairs))
 	for _, p := range pairs {
 		k, val, ok := strings.Cut(p, "=")
-		if !ok {
+		if !ok || k == "" {
 			return nil, errors.New("invalid key pair, expected key=value")
 		}
 		out[k] = val
@@ -243,6 +234,10 @@ func toMap(v any) (map[string]any, error) {
 		return map[string]any{}, nil
 	case map[string]any:
 		return maps.Clone(v), nil
+	case []any:
+		if len(v) == 0 {
+			return map[string]any{}, nil // some languages cannot tell the two apart when empty
+		}
 	}
 	return nil, wrongType("object", v)
 }

@@ -20,8 +20,8 @@ const (
 	LowerString                  // string, lower case
 	Bool                         // bool
 	Int                          // int64
-	Seconds                      // time.Duration, never negative
-	SignedSecs                   // time.Duration
+	Seconds                      // time.Duration, whole seconds, never negative
+	SignedSecs                   // time.Duration, whole seconds
 	CommaList                    // []string, from a list or a comma-separated text
 	StringList                   // []string, from a list or one text
 	KVPairs                      // map[string]string
@@ -35,7 +35,10 @@ type Field struct {
 	Type       FieldType
 	Default    any // shown in help; typed as the type comes out
 	Deprecated bool
-	Help       string // one sentence
+	// Clears: JSON null empties the parameter. Otherwise it is the same as
+	// leaving it out.
+	Clears bool
+	Help   string // one sentence
 }
 
 // parseFields reads the declared parameters. The first that does not fit is
@@ -86,7 +89,7 @@ func (c *Call) fieldError(name string, err error) error {
 
 func (f *Field) convert(raw any) (any, error) {
 	if raw == nil {
-		return nil, nil // JSON null is the same as leaving it out
+		return f.empty(), nil
 	}
 	switch f.Type {
 	case String:
@@ -100,12 +103,14 @@ func (f *Field) convert(raw any) (any, error) {
 		return box(toInt(raw))
 	case Seconds:
 		d, err := toDuration(raw)
+		d = d.Truncate(time.Second) // as it reads back
 		if err == nil && d < 0 {
 			return nil, fmt.Errorf("cannot provide negative value '%d'", int64(d/time.Second))
 		}
 		return d, err
 	case SignedSecs:
-		return box(toDuration(raw))
+		d, err := toDuration(raw)
+		return d.Truncate(time.Second), err
 	case CommaList:
 		return box(toList(raw, true))
 	case StringList:
@@ -121,6 +126,42 @@ func (f *Field) convert(raw any) (any, error) {
 }
 
 func box[T any](v T, err error) (any, error) { return v, err }
+
+// empty is what JSON null stands for: nil where it is the same as leaving the
+// parameter out.
+func (f *Field) empty() any {
+	if !f.Clears {
+		return nil
+	}
+	switch f.Type {
+	case Bool:
+		return false
+	case Int:
+		return int64(0)
+	case Seconds, SignedSecs:
+		return time.Duration(0)
+	case CommaList, StringList:
+		return []string(nil)
+	case KVPairs:
+		return map[string]string(nil)
+	case Object:
+		return map[string]any(nil)
+	case String, LowerString:
+		return ""
+	case Any:
+	}
+	return nil
+}
+
+// clearing returns the fields such that JSON null empties each but those of
+// the types in not, and those that are named.
+func clearing(fields []Field, not []FieldType, but ...string) []Field {
+	out := slices.Clone(fields)
+	for i := range out {
+		out[i].Clears = !slices.Contains(not, out[i].Type) && !slices.Contains(but, out[i].Name)
+	}
+	return out
+}
 
 func get[T any](c *Call, name string) (v T, ok bool) {
 	v, ok = c.fields[name].(T)

@@ -49,7 +49,7 @@ func TestRoleReadsBackAsTheReferenceShowsIt(t *testing.T) {
 		"token_bound_cidrs": "[]", "token_explicit_max_ttl": "0", "token_max_ttl": "0", "token_no_default_policy": "false", "token_num_uses": "0", "token_period": "0",
 		"token_policies": `["demo"]`, "token_policies_template_claims": "false", "token_strictly_bind_ip": "false", "token_ttl": "3600", "token_type": `"default"`,
 		"ttl": "3600", "user_claim": `"sub"`, "user_claim_json_pointer": "false", "verbose_oidc_logging": "false",
-		"poll_interval": "0", "alias_metadata": "{}",
+		"alias_metadata": "{}",
 	}
 	for k, w := range want {
 		b, err := appendJSON(nil, got[k])
@@ -78,6 +78,16 @@ func TestRoleRefusals(t *testing.T) {
 		"callback mode":       {map[string]any{"callback_mode": "x"}, "invalid 'callback_mode': x"},
 		"oauth2 metadata":     {map[string]any{"oauth2_metadata": "id_token,x"}, "Unrecognized oauth2 metadata name x"},
 		"template includes":   {map[string]any{"token_policies_template_claims": true, "token_policies": `{{template "policy" .}}`}, `'token_policies' "{{template \"policy\" .}}" must not define or include templates`},
+		"callback mode empty": {map[string]any{"callback_mode": ""}, "invalid 'callback_mode': "},
+		"claims type empty":   {map[string]any{"bound_claims_type": ""}, "invalid 'bound_claims_type': "},
+		"empty network":       {map[string]any{"token_bound_cidrs": []string{"", ""}}, `error parsing address "": it must be an IP address or a network in CIDR notation`},
+		"deep bound claim":    {map[string]any{"bound_claims": map[string]any{"a": nested(80)}}, "bound_claims is nested too deeply: give values, or lists of values"},
+		"user claim pointer":  {map[string]any{"user_claim": "/a~2", "user_claim_json_pointer": true}, `'user_claim': "/a~2" is not a valid JSON pointer`},
+		"groups pointer":      {map[string]any{"groups_claim": "/~"}, `'groups_claim': "/~" is not a valid JSON pointer`},
+		"mapping pointer":     {map[string]any{"claim_mappings": map[string]any{"/~x": "y"}}, `'claim_mappings': "/~x" is not a valid JSON pointer`},
+		"network before type": {map[string]any{"token_bound_cidrs": "x", "token_type": "y"}, `error parsing address "x": it must be an IP address or a network in CIDR notation`},
+		"batch before ttl":    {map[string]any{"token_type": "batch", "token_period": 4, "token_ttl": 10, "token_max_ttl": 5}, "'token_type' cannot be 'batch' or 'default_batch' when set to generate periodic tokens"},
+		"uses before ttl":     {map[string]any{"token_num_uses": -1, "token_ttl": 10, "token_max_ttl": 5}, "'token_num_uses' cannot be negative"},
 		"negative uses":       {map[string]any{"token_num_uses": -1}, "'token_num_uses' cannot be negative"},
 		"negative ttl":        {map[string]any{"token_ttl": -1}, `error converting input for field "token_ttl": cannot provide negative value '-1'`},
 		"token type":          {map[string]any{"token_type": "x"}, `invalid 'token_type' value "x"`},
@@ -109,6 +119,67 @@ func TestRoleRefusals(t *testing.T) {
 	a := d.role("x", map[string]any{"token_bound_cidrs": "10.0.0.300"}).want(400)
 	if !strings.Contains(a.errors()[0], "10.0.0.300") {
 		t.Errorf("errors %q", a.errors())
+	}
+}
+
+// nested is a list within lists.
+func nested(levels int) any {
+	var v any = "x"
+	for range levels {
+		v = []any{v}
+	}
+	return v
+}
+
+// TestNullTakesASettingAway: clients whose languages have null for an empty
+// list mean it so, and rights that they take away must be gone.
+func TestNullTakesASettingAway(t *testing.T) {
+	d := newDoor(t)
+	d.withConfig()
+	full := map[string]any{
+		"bound_subject": "s", "bound_claims": map[string]any{"a": "b*"}, "bound_claims_type": "glob", "groups_claim": "g", "claim_mappings": map[string]any{"a": "b"},
+		"token_bound_cidrs": "192.0.2.1", "token_num_uses": 3, "token_no_default_policy": true, "token_type": "service", "token_ttl": 60, "allowed_redirect_uris": "http://x", "callback_mode": "direct",
+	}
+	nulls := map[string]any{"role_type": nil, "callback_mode": nil, "bound_claims_type": nil, "user_claim": "sub", "token_policies": nil}
+	for name := range full {
+		nulls[name] = nil
+	}
+	kept := map[string]any{"bound_claims_type": "glob", "role_type": "jwt", "callback_mode": "direct", "bound_audiences": "[bao]"}
+	gone := map[string]string{
+		"bound_subject": "", "bound_claims": "map[]", "groups_claim": "", "claim_mappings": "map[]", "token_bound_cidrs": "[]", "token_num_uses": "0",
+		"token_no_default_policy": "false", "token_type": "default", "token_policies": "[]", "allowed_redirect_uris": "<nil>",
+	}
+	for verb, ttl := range map[string]string{"POST": "60", "PATCH": "0"} {
+		d.role("r", full).want(204)
+		d.do(verb, "auth/jwt/role/r", rootToken, nulls, "Content-Type", "application/merge-patch+json").want(204)
+		role := d.do("GET", "auth/jwt/role/r", rootToken, nil).want(200).data()
+		for k, want := range gone {
+			if got := words(role[k]); got != want && (want != "map[]" || got != "<nil>") {
+				t.Errorf("%s: %s is %s", verb, k, got)
+			}
+		}
+		for k, want := range kept {
+			if words(role[k]) != words(want) {
+				t.Errorf("%s: %s is %v", verb, k, role[k])
+			}
+		}
+		if got := words(role["token_ttl"]); got != ttl {
+			t.Errorf("%s: token_ttl is %s, want %s", verb, got, ttl)
+		}
+		d.do(verb, "auth/jwt/role/r", rootToken, map[string]any{"bound_audiences": nil}, "Content-Type", "application/merge-patch+json").
+			refused(400, "must have at least one bound constraint when creating/updating a role")
+		d.do("DELETE", "auth/jwt/role/r", rootToken, nil).want(204)
+	}
+}
+
+// TestTheKindOfARoleOutlivesAnEmptyType: "" is the reference's "unspecified".
+func TestTheKindOfARoleOutlivesAnEmptyType(t *testing.T) {
+	d := newDoor(t)
+	d.withConfig()
+	d.role("r", map[string]any{"allowed_redirect_uris": "http://x"}).want(204)
+	d.do("POST", "auth/jwt/role/r", rootToken, map[string]any{"role_type": ""}).want(204)
+	if role := d.do("GET", "auth/jwt/role/r", rootToken, nil).want(200).data(); role["role_type"] != "jwt" {
+		t.Errorf("role_type is %v", role["role_type"])
 	}
 }
 
@@ -180,6 +251,16 @@ func TestOldNamesOfRoleFields(t *testing.T) {
 		t.Error("max_ttl is no longer echoed")
 	}
 	d.do("POST", "auth/jwt/role/r", rootToken, map[string]any{"ttl": 200, "token_max_ttl": 0, "max_ttl": 100}).want(204)
+
+	// Under the old name the reference tidies the list, under the new one not.
+	d.do("POST", "auth/jwt/role/r", rootToken, map[string]any{"policies": "Default,,default"}).want(204)
+	if got = d.do("GET", "auth/jwt/role/r", rootToken, nil).data(); words(got["policies"], got["token_policies"]) != "[default] [default]" {
+		t.Errorf("policies %v", got["policies"])
+	}
+	d.do("POST", "auth/jwt/role/r", rootToken, map[string]any{"token_policies": "Default,,default"}).want(204)
+	if got = d.do("GET", "auth/jwt/role/r", rootToken, nil).data(); words(got["token_policies"]) != "[Default  default]" {
+		t.Errorf("token_policies %v", got["token_policies"])
+	}
 }
 
 func TestRoleBoundClaimsKeepTheirNumbers(t *testing.T) {

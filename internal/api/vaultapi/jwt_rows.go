@@ -30,13 +30,19 @@ var jwtConfigFields = []Field{
 	{Name: "role_selection", Help: "\"claims\": a login that names no role gets the one role that admits its token; \"first\": the first of role_order that does."},
 	{Name: "role_order", Type: CommaList, Help: "Names of roles in the order in which role_selection=first tries them."},
 	{Name: "provider_config", Type: Object, Help: "Settings of a special provider."},
-	{Name: "namespace_in_state", Type: Bool, Help: "Pass the namespace in the OIDC state parameter."},
+	{Name: "namespace_in_state", Type: Bool, Clears: true, Help: "Pass the namespace in the OIDC state parameter."},
 	{Name: "unsupported_critical_cert_extensions", Type: CommaList, Help: "Object ids of critical extensions to tolerate in the certificates of the key endpoints."},
 	{Name: "override_allowed_server_names", Type: CommaList, Help: "Names of which the certificates of the key endpoints must carry one, in place of the endpoint's host."},
 	{Name: "skip_jwks_validation", Type: Bool, Help: "Write the configuration even if the key source does not answer now."},
 }
 
-var jwtRoleFields = []Field{
+// keptKinds are the settings of a role that say of what kind it is: it always
+// has one, and null is the same as leaving them out.
+var keptKinds = []string{"name", "role_type", "bound_claims_type", "callback_mode"}
+
+// jwtRoleFields of a write: null empties a setting, as in the reference, but
+// for durations, where it is the same as leaving them out.
+var jwtRoleFields = clearing([]Field{
 	{Name: "name", Type: LowerString, Help: "Name of the role."},
 	{Name: "role_type", Help: "\"jwt\" or \"oidc\"; a new role without it is \"oidc\" if it has redirect URIs, else \"jwt\"."},
 	{Name: "bound_audiences", Type: CommaList, Help: "The aud claim must contain one of these."},
@@ -86,7 +92,10 @@ var jwtRoleFields = []Field{
 	{Name: "period", Type: Seconds, Deprecated: true, Help: "Use token_period."},
 	{Name: "num_uses", Type: Int, Deprecated: true, Help: "Use token_num_uses."},
 	{Name: "bound_cidrs", Type: CommaList, Deprecated: true, Help: "Use token_bound_cidrs."},
-}
+}, []FieldType{Seconds, SignedSecs}, keptKinds...)
+
+// jwtPatchFields of a merge patch, where null always takes a setting away (RFC 7396).
+var jwtPatchFields = clearing(jwtRoleFields, nil, keptKinds...)
 
 var jwtLoginFields = []Field{
 	{Name: "role", Type: LowerString, Help: "The role to log in against."},
@@ -126,7 +135,7 @@ var jwtRows = []Row{
 	{Verbs: []string{Update}, Pattern: "role/{name}", Auth: route.Authenticated, Action: "jwt-write-role", Body: 1 << 20, Help: "Say who may become what.",
 		Handler: Action{Do: jwtWriteRole, Fields: jwtRoleFields, Exists: jwtRoleExists}},
 	{Verbs: []string{Patch}, Pattern: "role/{name}", Auth: route.Authenticated, Action: "jwt-patch-role", Body: 1 << 20, Help: "Change some settings of a role that exists.",
-		Handler: Action{Do: jwtPatchRole, Fields: jwtRoleFields}},
+		Handler: Action{Do: jwtPatchRole, Fields: jwtPatchFields}},
 	{Verbs: []string{Delete}, Pattern: "role/{name}", Auth: route.Authenticated, Action: "jwt-delete-role", Help: "Delete a role.",
 		Handler: Action{Do: jwtDeleteRole}},
 	{Verbs: []string{Update}, Pattern: "explain", Auth: route.Authenticated, Action: "jwt-explain", Body: SmallBody, Help: "Tell what a login would come to, with every check, and do nothing.",
