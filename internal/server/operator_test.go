@@ -69,6 +69,12 @@ func sharedVault(t *testing.T, o servertest.Options) (v *vault, shares []string)
 	t.Helper()
 	o.Shamir = true
 	v = &vault{Server: servertest.Start(t, o), t: t}
+	for _, recovery := range []string{"recovery_shares", "recovery_threshold"} {
+		status, out := v.Vault("PUT", "sys/init", "", `{"secret_shares":3,"secret_threshold":2,"`+recovery+`":1}`)
+		if status != 400 || !strings.Contains(out, "not applicable to seal type shamir") {
+			t.Fatalf("recovery keys that nobody would get: %d %s", status, out)
+		}
+	}
 	status, out := v.Vault("PUT", "sys/init", "", `{"secret_shares":3,"secret_threshold":2}`)
 	var r struct {
 		Keys  []string `json:"keys_base64"`

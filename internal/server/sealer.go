@@ -29,6 +29,10 @@ func (o sealer) Status(ctx context.Context) (vaultapi.SealStatus, error) {
 func (o sealer) Init(ctx context.Context, r vaultapi.InitRequest) (vaultapi.InitResult, error) {
 	o.s.mu.Lock()
 	defer o.s.mu.Unlock()
+	if r.Recovery && o.s.unsealKey == nil {
+		return vaultapi.InitResult{}, fault.New(fault.Invalid,
+			"parameters recovery_shares,recovery_threshold not applicable to seal type shamir")
+	}
 	opts := seal.InitOptions{Shares: r.Shares, Threshold: r.Threshold}
 	if o.s.unsealKey != nil {
 		opts = seal.InitOptions{Key: o.s.unsealKey}

@@ -242,6 +242,8 @@ func TestSealedDoorAnswersOnlyStatus(t *testing.T) {
 		}
 	}
 	d.do("PUT", "sys/unseal", "", map[string]any{}).refused(400, "'key' must be specified in request body as JSON, or 'reset' set to true")
+	d.do("PUT", "sys/unseal", "", map[string]any{"key": hex.EncodeToString([]byte("one")), "migrate": true}).
+		refused(400, "can't perform a seal migration, no migration seal found")
 	d.do("PUT", "sys/unseal", "", map[string]any{"key": "!"}).refused(400, "'key' must be a valid hex or base64 string")
 	d.do("GET", "sys/unseal", "", nil).want(405)
 	d.do("PUT", "sys/unseal", "", map[string]any{"key": hex.EncodeToString([]byte("one"))}).want(200)

@@ -45,6 +45,9 @@ type SealStatus struct {
 type InitRequest struct {
 	Shares    int
 	Threshold int
+	// Recovery is set when recovery keys are asked for, which a seal that is
+	// opened with shares does not have.
+	Recovery bool
 }
 
 // InitResult is handed out once.
@@ -259,7 +262,9 @@ func (d *Door) init(c *Call) error {
 	if len(c.List("pgp_keys")) > 0 || c.String("root_token_pgp_key") != "" || len(c.List("recovery_pgp_keys")) > 0 {
 		return fault.New(fault.Invalid, "encrypting shares to PGP keys is not offered")
 	}
-	res, err := s.Init(c.http.Context(), InitRequest{Shares: int(c.Int("secret_shares")), Threshold: int(c.Int("secret_threshold"))})
+	r := InitRequest{Shares: int(c.Int("secret_shares")), Threshold: int(c.Int("secret_threshold"))}
+	r.Recovery = c.Int("recovery_shares") != 0 || c.Int("recovery_threshold") != 0
+	res, err := s.Init(c.http.Context(), r)
 	if err != nil {
 		return err
 	}
@@ -282,6 +287,8 @@ func (d *Door) unseal(c *Call) error {
 	switch key := c.String("key"); {
 	case c.Bool("reset"):
 		err = s.ResetUnseal(ctx)
+	case c.Bool("migrate"):
+		err = fault.New(fault.Invalid, "can't perform a seal migration, no migration seal found")
 	case key == "":
 		err = fault.New(fault.Invalid, "'key' must be specified in request body as JSON, or 'reset' set to true")
 	default:
