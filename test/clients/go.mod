@@ -5,6 +5,7 @@ go 1.26.4
 require (
 	github.com/hashicorp/vault-client-go v0.4.3
 	github.com/hashicorp/vault/api v1.23.0
+	github.com/hashicorp/vault/api/auth/kubernetes v0.12.0
 	github.com/jotgate/jotgate v0.1.0
 	github.com/jotgate/jotgate/client/jwtauth v0.1.0
 	github.com/openbao/openbao/api/v2 v2.7.1

@@ -2,11 +2,14 @@ package clients_test
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	vault "github.com/hashicorp/vault/api"
+	"github.com/hashicorp/vault/api/auth/kubernetes"
 
 	"github.com/jotgate/jotgate/internal/idptest"
 	"github.com/jotgate/jotgate/internal/servertest"
@@ -157,21 +160,29 @@ func TestVaultClientLifetimeWatcherStopsForARevokedToken(t *testing.T) {
 }
 
 // What knows the Kubernetes method sends the same role and jwt: a JWT mount at
-// that path serves it.
+// that path serves it. This is HashiCorp's own helper for that method.
 func TestKubernetesClientsLogInAtAJWTMount(t *testing.T) {
 	s := servertest.Start(t, servertest.Options{})
 	idp := setup(t, s)
-	put(t, s, "sys/auth/kubernetes", map[string]any{"type": "jwt"})
-	put(t, s, "auth/kubernetes/config", map[string]any{"jwks_url": idp.JWKSURL(), "bound_issuer": idp.Issuer()})
-	put(t, s, "auth/kubernetes/role/pod", map[string]any{
-		"role_type": "jwt", "user_claim": "sub", "bound_audiences": []string{audience}, "bound_subject": "system:serviceaccount:shop:web", "token_policies": []string{"app"},
-	})
-	c := client(t, s, "")
-	write := func(sub string) (*vault.Secret, error) {
-		return c.Logical().Write("auth/kubernetes/login", map[string]any{"role": "pod", "jwt": idp.Token(audience, map[string]any{"sub": sub})})
+	for _, mount := range []string{"kubernetes", "pods/west"} {
+		put(t, s, "sys/auth/"+mount, map[string]any{"type": "jwt"})
+		put(t, s, "auth/"+mount+"/config", map[string]any{"jwks_url": idp.JWKSURL(), "bound_issuer": idp.Issuer()})
+		put(t, s, "auth/"+mount+"/role/pod", map[string]any{
+			"role_type": "jwt", "user_claim": "sub", "bound_audiences": []string{audience}, "bound_subject": "system:serviceaccount:shop:web", "token_policies": []string{"app"},
+		})
 	}
-	in := must[*vault.Secret](t)(write("system:serviceaccount:shop:web"))
-	same(t, "policies", in.Auth.Policies, []string{"app", "default"})
+	c := client(t, s, "")
+	write := func(sub string, mount ...kubernetes.LoginOption) (*vault.Secret, error) {
+		file := filepath.Join(t.TempDir(), "token")
+		ok(t, os.WriteFile(file, []byte(idp.Token(audience, map[string]any{"sub": sub})), 0o600))
+		method, err := kubernetes.NewKubernetesAuth("pod", append(mount, kubernetes.WithServiceAccountTokenPath(file))...)
+		ok(t, err)
+		return c.Auth().Login(t.Context(), method)
+	}
+	for _, mount := range [][]kubernetes.LoginOption{nil, {kubernetes.WithMountPath("pods/west")}} {
+		in := must[*vault.Secret](t)(write("system:serviceaccount:shop:web", mount...))
+		same(t, "policies", in.Auth.Policies, []string{"app", "default"})
+	}
 	_, err := write("system:serviceaccount:shop:other")
 	refused(t, err, 400, "subject")
 }
