@@ -64,6 +64,43 @@ func TestHelpIsOpenToEveryTokenAndHoldsNoSecret(t *testing.T) {
 	d.do("GET", "nothing?help=1", token, nil).want(404)
 }
 
+// A request for help does nothing else, whatever its verb says.
+func TestHelpActsOnNothing(t *testing.T) {
+	d := newDoor(t)
+	sealer := &fakeSealer{initialized: true}
+	d.h.sealer = sealer
+	for _, c := range []struct{ method, path string }{
+		{"PUT", "sys/policies/acl/p?help=1"}, {"POST", "sys/policies/acl/p?help=yes"}, {"DELETE", "sys/policies/acl/p?help=0"},
+		{"PATCH", "sys/policies/acl/p?help=1"}, {"LIST", "sys/policies/acl?help=1"},
+		{"PUT", "sys/seal?help=1"}, {"PUT", "sys/unseal?help=1"}, {"GET", "sys/health?help=1"}, {"PUT", "auth/token/revoke-self?help=1"},
+	} {
+		a := d.do(c.method, c.path, rootToken, map[string]any{"policy": `path "a" { capabilities = ["read"] }`, "key": "aa"}).want(200)
+		if a.json()["openapi"] == nil {
+			t.Errorf("%s %s: %s", c.method, c.path, a.body)
+		}
+	}
+	d.do("GET", "sys/policies/acl/p", rootToken, nil).want(404)
+	if len(sealer.did) != 0 {
+		t.Error(sealer.did)
+	}
+}
+
+// What a GET is to be must be readable: a list that was meant must not become
+// a read of something else.
+func TestListMustBeTrueOrFalse(t *testing.T) {
+	d := newDoor(t)
+	for _, q := range []string{"list=yes", "list=x&list=true", "scan=2"} {
+		name, _, _ := strings.Cut(q, "=")
+		d.do("GET", "sys/policies/acl/default?"+q, rootToken, nil).refused(400, `query parameter "`+name+`" must be true or false`)
+	}
+	for _, q := range []string{"list=false", "list=", "list=F&scan=0"} {
+		d.do("GET", "sys/policies/acl/default?"+q, rootToken, nil).want(200)
+	}
+	for _, q := range []string{"list=true", "list=1", "list=T"} {
+		d.do("GET", "sys/policies/acl?"+q, rootToken, nil).want(200)
+	}
+}
+
 // Every operation of every mount has a place of its own in the document: none
 // hides another, a list not the read of the same path.
 func TestOpenAPIHoldsEveryOperation(t *testing.T) {

@@ -17,22 +17,12 @@ const maxToken = 16 << 10
 // operation returns what the verb asks for. help is asked for by a query
 // parameter, list by one too.
 func operation(r *http.Request) (string, error) {
+	if asksHelp(r) {
+		return help, nil
+	}
 	switch r.Method {
 	case http.MethodGet:
-		q := r.URL.RawQuery
-		if q == "" {
-			return Read, nil
-		}
-		if truthy(r, "help") {
-			return help, nil
-		}
-		if truthy(r, "list") {
-			return List, nil
-		}
-		if truthy(r, "scan") {
-			return Scan, nil
-		}
-		return Read, nil
+		return readOperation(r)
 	case "LIST":
 		return List, nil
 	case "SCAN":
@@ -49,14 +39,36 @@ func operation(r *http.Request) (string, error) {
 	return "", errVerb
 }
 
+// asksHelp reports whether a request wants to know what its path is for. No
+// request that says so does anything else, whatever its verb.
+func asksHelp(r *http.Request) bool {
+	return r.URL.RawQuery != "" && r.URL.Query().Get("help") != ""
+}
+
+// readOperation returns what a GET asks for.
+func readOperation(r *http.Request) (string, error) {
+	if r.URL.RawQuery == "" {
+		return Read, nil
+	}
+	q := r.URL.Query()
+	for _, op := range []string{List, Scan} {
+		v := q.Get(op)
+		if v == "" {
+			continue
+		}
+		yes, err := strconv.ParseBool(v)
+		if err != nil {
+			return "", fault.Newf(fault.Invalid, "query parameter %q must be true or false", op)
+		}
+		if yes {
+			return op, nil
+		}
+	}
+	return Read, nil
+}
+
 // errVerb is the answer to a verb that no endpoint has: an empty list.
 var errVerb = fault.New(fault.Unsupported, "")
-
-func truthy(r *http.Request, name string) bool {
-	v := r.URL.Query().Get(name)
-	b, err := strconv.ParseBool(v)
-	return err == nil && b
-}
 
 // The headers of a login inside another request, which OpenBao has. A request
 // that brings them is refused, also beside a token: its sender would believe

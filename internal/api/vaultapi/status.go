@@ -76,10 +76,10 @@ func (d *Door) serveStatus(c *Call, path string) bool {
 	var h func(*Call) error
 	get := c.http.Method == http.MethodGet || c.http.Method == http.MethodHead
 	put := c.http.Method == http.MethodPut || c.http.Method == http.MethodPost
+	if asksHelp(c.http) {
+		return false
+	}
 	if get {
-		if truthy(c.http, "help") {
-			return false
-		}
 		path = trimSlash(path)
 	}
 	switch path {
