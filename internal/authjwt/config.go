@@ -3,12 +3,9 @@ package authjwt
 import (
 	"context"
 	"encoding/pem"
-	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
-	"sync/atomic"
 
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/jwks"
@@ -31,25 +28,24 @@ const (
 
 // Config says whose keys count on a mount. Exactly one key source is set.
 type Config struct {
-	DiscoveryURL     string            `json:"oidc_discovery_url,omitzero"`
-	DiscoveryCAPEM   string            `json:"oidc_discovery_ca_pem,omitzero"`
-	ClientID         string            `json:"oidc_client_id,omitzero"`
-	ClientSecret     string            `json:"oidc_client_secret,omitzero"` // never read back
-	ResponseMode     string            `json:"oidc_response_mode,omitzero"`
-	ResponseTypes    []string          `json:"oidc_response_types,omitzero"`
-	JWKSURL          string            `json:"jwks_url,omitzero"`
-	JWKSCAPEM        string            `json:"jwks_ca_pem,omitzero"`
-	Pairs            []Pair            `json:"jwks_pairs,omitzero"`
-	PublicKeys       []string          `json:"jwt_validation_pubkeys,omitzero"`
-	Algorithms       []string          `json:"jwt_supported_algs,omitzero"`
-	BoundIssuer      string            `json:"bound_issuer,omitzero"`
-	DefaultRole      string            `json:"default_role,omitzero"`
-	RoleSelection    string            `json:"role_selection,omitzero"` // "", "claims" or "first"
-	RoleOrder        []string          `json:"role_order,omitzero"`     // with "first": which roles, in which order
-	ProviderConfig   map[string]string `json:"provider_config,omitzero"`
-	NamespaceInState bool              `json:"namespace_in_state,omitzero"`
-	CriticalCertExts []string          `json:"unsupported_critical_cert_extensions,omitzero"`
-	TLSServerNames   []string          `json:"override_allowed_server_names,omitzero"`
+	DiscoveryURL     string   `json:"oidc_discovery_url,omitzero"`
+	DiscoveryCAPEM   string   `json:"oidc_discovery_ca_pem,omitzero"`
+	ClientID         string   `json:"oidc_client_id,omitzero"`
+	ClientSecret     string   `json:"oidc_client_secret,omitzero"` // never read back
+	ResponseMode     string   `json:"oidc_response_mode,omitzero"`
+	ResponseTypes    []string `json:"oidc_response_types,omitzero"`
+	JWKSURL          string   `json:"jwks_url,omitzero"`
+	JWKSCAPEM        string   `json:"jwks_ca_pem,omitzero"`
+	Pairs            []Pair   `json:"jwks_pairs,omitzero"`
+	PublicKeys       []string `json:"jwt_validation_pubkeys,omitzero"`
+	Algorithms       []string `json:"jwt_supported_algs,omitzero"`
+	BoundIssuer      string   `json:"bound_issuer,omitzero"`
+	DefaultRole      string   `json:"default_role,omitzero"`
+	RoleSelection    string   `json:"role_selection,omitzero"` // "", "claims" or "first"
+	RoleOrder        []string `json:"role_order,omitzero"`     // with "first": which roles, in which order
+	NamespaceInState bool     `json:"namespace_in_state,omitzero"`
+	CriticalCertExts []string `json:"unsupported_critical_cert_extensions,omitzero"`
+	TLSServerNames   []string `json:"override_allowed_server_names,omitzero"`
 }
 
 // configFrom reads a whole new configuration; only namespace_in_state keeps
@@ -74,9 +70,6 @@ func configFrom(p Params, old *Config) (*Config, error) {
 		c.NamespaceInState = old.NamespaceInState
 	}
 	var err error
-	if c.ProviderConfig, err = providerFrom(p.Object("provider_config")); err != nil {
-		return nil, err
-	}
 	if c.Pairs, err = pairsFrom(p.Any("jwks_pairs")); err != nil {
 		return nil, err
 	}
@@ -94,24 +87,23 @@ func lowered(names []string) []string {
 
 // trimPEM cuts the white space around keys, as they come from files.
 func trimPEM(keys []string) []string {
-	out := make([]string, 0, len(keys))
-	for _, k := range keys {
-		if k = strings.TrimSpace(k); k != "" {
-			out = append(out, k)
-		}
+	out := make([]string, len(keys))
+	for i, k := range keys {
+		out[i] = strings.TrimSpace(k)
 	}
 	return out
 }
 
-func providerFrom(m map[string]any) (map[string]string, error) {
+// checkProvider refuses every special provider: none is built in.
+func checkProvider(m map[string]any) error {
 	if len(m) == 0 {
-		return nil, nil
+		return nil
 	}
 	provider, ok := m["provider"].(string)
 	if !ok {
-		return nil, invalid("invalid provider_config: 'provider' field not found in provider_config")
+		return invalid("invalid provider_config: 'provider' field not found in provider_config")
 	}
-	return nil, invalid("invalid provider_config: provider %q not found in custom providers", clip(provider))
+	return invalid("invalid provider_config: provider %q not found in custom providers", clip(provider))
 }
 
 func (c *Config) bounded() error {
@@ -129,38 +121,6 @@ func (c *Config) bounded() error {
 		}
 	}
 	return nil
-}
-
-// source is an opened key source with what logins must know of it.
-type source struct {
-	keys   jwks.Source
-	static bool
-	pairs  []jwks.Source // of a mount with several sets; keys is nil then
-	// byIssuer has the same sets by whose they are; nil when they do not say.
-	byIssuer map[string]jwks.Source
-
-	// users counts who holds the source: a login that runs while the
-	// configuration is replaced finishes on the keys it started with.
-	users atomic.Int64
-}
-
-func (s *source) hold() { s.users.Add(1) }
-
-// release lets go of the source; the last one closes it. Closing waits for a
-// fetch that is under way, so nobody waits for closing.
-func (s *source) release() {
-	if s.users.Add(-1) == 0 {
-		go s.close()
-	}
-}
-
-func (s *source) close() {
-	if s.keys != nil {
-		s.keys.Close()
-	}
-	for _, p := range s.pairs {
-		p.Close()
-	}
 }
 
 // issuer is what the iss of every token must be: the bound one, else the one
@@ -181,51 +141,6 @@ func algorithms(names []string) []jwt.Algorithm {
 		out[i] = jwt.Algorithm(a)
 	}
 	return out
-}
-
-// open makes the key source, held once. It does no I/O.
-func (c *Config) open(client *jwks.Client) (*source, error) {
-	s, err := c.connect(client)
-	if err != nil {
-		return nil, err
-	}
-	s.hold()
-	return s, nil
-}
-
-func (c *Config) connect(client *jwks.Client) (*source, error) {
-	switch {
-	case len(c.PublicKeys) > 0:
-		keys, err := parseKeys(c.PublicKeys)
-		if err != nil {
-			return nil, err
-		}
-		return &source{keys: jwks.Static(keys...), static: true}, nil
-	case c.JWKSURL != "":
-		k, err := client.URL(jwks.URLConfig{URL: c.JWKSURL, CAPEM: c.JWKSCAPEM, TLS: c.tls()})
-		return &source{keys: k}, err
-	case len(c.Pairs) > 0:
-		s := &source{}
-		for _, p := range c.Pairs {
-			k, err := p.connect(client, c.tls())
-			if err != nil {
-				s.close()
-				return nil, err
-			}
-			s.pairs = append(s.pairs, k)
-			if iss := p.issuer(); iss != "" {
-				if s.byIssuer == nil {
-					s.byIssuer = map[string]jwks.Source{}
-				}
-				s.byIssuer[iss] = k
-			}
-		}
-		return s, nil
-	case c.DiscoveryURL != "":
-		k, err := client.Discovery(jwks.DiscoveryConfig{Issuer: c.DiscoveryURL, CAPEM: c.DiscoveryCAPEM, TLS: c.tls()})
-		return &source{keys: k}, err
-	}
-	return nil, errors.New("authjwt: the configuration has no key source")
 }
 
 // tls is what the mount asks of the certificates of all its endpoints.
@@ -260,8 +175,9 @@ func parseKey(text string) (*jwt.Key, error) {
 }
 
 // check makes the write-time checks in the reference's order and returns the
-// opened source. With skip, endpoints that do not answer are a warning.
-func (c *Config) check(ctx context.Context, client *jwks.Client, skip bool) (_ *source, warnings []string, err error) {
+// opened source. With skip_jwks_validation, endpoints that do not answer are a
+// warning.
+func (c *Config) check(ctx context.Context, client *jwks.Client, p Params) (_ *source, warnings []string, err error) {
 	if err := c.checkSources(); err != nil {
 		return nil, nil, err
 	}
@@ -269,18 +185,21 @@ func (c *Config) check(ctx context.Context, client *jwks.Client, skip bool) (_ *
 	if err != nil {
 		return nil, nil, c.sourceError(err)
 	}
-	if err := s.probe(ctx); err != nil {
-		if !skip {
+	if err := c.probe(ctx, s); err != nil {
+		if !p.Bool("skip_jwks_validation") {
 			s.release()
-			return nil, nil, c.sourceError(err)
+			return nil, nil, err
 		}
-		warnings = append(warnings, fault.PublicText(c.sourceError(err)))
+		warnings = append(warnings, fault.PublicText(err))
 	}
-	if err := c.checkRest(); err != nil {
+	if err = c.checkRest(); err == nil {
+		err = checkProvider(p.Object("provider_config"))
+	}
+	if err != nil {
 		s.release()
 		return nil, nil, err
 	}
-	return s, warnings, nil
+	return s, append(warnings, s.barren()...), nil
 }
 
 func (c *Config) checkSources() error {
@@ -331,43 +250,6 @@ func (c *Config) checkSelection() error {
 	return nil
 }
 
-// probe asks every endpoint once.
-func (s *source) probe(ctx context.Context) error {
-	if s.keys != nil {
-		return s.keys.Probe(ctx)
-	}
-	errs := make(chan error, len(s.pairs))
-	for _, p := range s.pairs {
-		go func() { errs <- p.Probe(ctx) }()
-	}
-	var first error
-	for range s.pairs {
-		if err := <-errs; err != nil && first == nil {
-			first = err
-		}
-	}
-	return first
-}
-
-// sourceError words a source that cannot be used as the reference does, and
-// adds the step that failed.
-func (c *Config) sourceError(err error) error {
-	text := fault.PublicText(err)
-	switch {
-	case len(c.PublicKeys) > 0:
-		return err
-	case c.JWKSURL != "" && strings.Contains(text, "CA certificates"):
-		text = "error checking jwks_ca_pem: " + text
-	case c.JWKSURL != "":
-		text = "error checking jwks URL " + clip(c.JWKSURL) + ": " + text
-	case len(c.Pairs) > 0:
-		text = "invalid jwks_pairs: " + text
-	default:
-		text = "error checking oidc discovery URL: " + text
-	}
-	return fault.Wrap(fault.Invalid, err, text).WithReason(fault.ReasonOf(err))
-}
-
 // checkRest checks what needs no source.
 func (c *Config) checkRest() error {
 	if err := checkAlgorithms(c.Algorithms); err != nil {
@@ -405,10 +287,6 @@ func (c *Config) View() map[string]any {
 	for i, p := range c.Pairs {
 		pairs[i] = p.view()
 	}
-	provider := map[string]any{}
-	for k, v := range maps.All(c.ProviderConfig) {
-		provider[k] = v
-	}
 	m := map[string]any{
 		"bound_issuer": c.BoundIssuer, "default_role": c.DefaultRole,
 		"jwks_ca_pem": c.JWKSCAPEM, "jwks_pairs": pairs, "jwks_url": c.JWKSURL,
@@ -416,7 +294,7 @@ func (c *Config) View() map[string]any {
 		"namespace_in_state": c.NamespaceInState, "oidc_client_id": c.ClientID,
 		"oidc_discovery_ca_pem": c.DiscoveryCAPEM, "oidc_discovery_url": c.DiscoveryURL,
 		"oidc_response_mode": c.ResponseMode, "oidc_response_types": notNil(c.ResponseTypes),
-		"override_allowed_server_names": notNil(c.TLSServerNames), "provider_config": provider,
+		"override_allowed_server_names": notNil(c.TLSServerNames), "provider_config": map[string]any{},
 		"unsupported_critical_cert_extensions": notNil(c.CriticalCertExts),
 	}
 	if c.RoleSelection != "" {

@@ -32,20 +32,6 @@ func (m *Method) Config(ctx context.Context, mt Mount) (view map[string]any, war
 	return view, warnings, nil
 }
 
-// trouble says why no key of a source can be used, or "".
-func (s *source) trouble() string {
-	all := s.pairs
-	if s.keys != nil {
-		all = append(all[:len(all):len(all)], s.keys)
-	}
-	for _, k := range all {
-		if st := k.Status(); st.Keys == 0 && st.LastError != "" {
-			return st.LastError
-		}
-	}
-	return ""
-}
-
 // WriteConfig replaces a mount's configuration. Errors are Invalid and carry
 // the reference's texts.
 func (m *Method) WriteConfig(ctx context.Context, mt Mount, p Params) (warnings []string, err error) {
@@ -57,7 +43,7 @@ func (m *Method) WriteConfig(ctx context.Context, mt Mount, p Params) (warnings 
 	if err != nil {
 		return nil, err
 	}
-	src, warnings, err := c.check(ctx, m.client, p.Bool("skip_jwks_validation"))
+	src, warnings, err := c.check(ctx, m.client, p)
 	if err != nil {
 		return nil, err
 	}

@@ -2,14 +2,18 @@ package authjwt
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/jwks"
+	"github.com/jotgate/jotgate/internal/jwt"
 	"github.com/jotgate/jotgate/internal/trust"
 )
 
@@ -29,6 +33,10 @@ type Pair struct {
 	Audiences   []string      `json:"bound_audiences,omitzero"`
 	Algorithms  []string      `json:"jwt_supported_algs,omitzero"`
 	MaxTokenAge time.Duration `json:"max_token_age,omitzero"`
+
+	// Written is the object as the operator wrote it, which is how it reads
+	// back: tools that compare the two must find no difference.
+	Written jsontext.Value `json:"written,omitzero"`
 }
 
 // issuer is whose keys the pair holds, "" when anybody's.
@@ -86,6 +94,10 @@ func pairsFrom(v any) ([]Pair, error) {
 		if !ok {
 			return nil, invalid("%s", pairsText)
 		}
+		var err error
+		if p.Written, err = json.Marshal(m); err != nil {
+			return nil, fmt.Errorf("authjwt: %w", err)
+		}
 		out = append(out, p)
 	}
 	return out, checkIssuers(out)
@@ -97,7 +109,7 @@ func pairFrom(m map[string]any) (p Pair, ok bool) {
 	for name, to := range map[string]*string{
 		"jwks_url": &p.URL, "jwks_ca_pem": &p.CAPEM, "issuer": &p.Issuer, "oidc_discovery_url": &p.DiscoveryURL,
 	} {
-		if v, given := m[name]; given {
+		if v := m[name]; v != nil {
 			if *to, ok = v.(string); !ok {
 				return Pair{}, false
 			}
@@ -221,8 +233,12 @@ func (p *Pair) connect(client *jwks.Client, tls jwks.TLSConfig) (jwks.Source, er
 	return jwks.Static(keys...), nil
 }
 
-// view is the pair as it was written.
-func (p *Pair) view() map[string]any {
+// view is the pair as it was written. One that was stored by a version that did
+// not keep that is shown by what it means.
+func (p *Pair) view() any {
+	if v, err := jwt.ParseValue(p.Written, maxClaimDepth); err == nil {
+		return v.Any()
+	}
 	m := map[string]any{"jwks_ca_pem": p.CAPEM}
 	for k, v := range map[string]string{"jwks_url": p.URL, "issuer": p.Issuer, "oidc_discovery_url": p.DiscoveryURL} {
 		if v != "" {

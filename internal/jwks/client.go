@@ -148,21 +148,30 @@ func (c *Client) checkURL(raw string) error {
 	return nil
 }
 
+// ErrCertificates says that given CA certificates are none. Kind Invalid.
+var ErrCertificates = fault.New(fault.Invalid, "the CA certificates for the key source cannot be read: give PEM blocks of type CERTIFICATE").
+	WithReason("ca_unreadable")
+
 func (c *Client) fetcher(caPEM string, asked TLSConfig) (*fetcher, error) {
 	tlsConfig := &tls.Config{MinVersion: tls.VersionTLS12}
 	if caPEM != "" {
 		tlsConfig.RootCAs = x509.NewCertPool()
 		if !tlsConfig.RootCAs.AppendCertsFromPEM([]byte(caPEM)) {
-			return nil, fault.New(fault.Invalid, "the CA certificates for the key source cannot be read: give PEM blocks of type CERTIFICATE")
+			return nil, ErrCertificates
 		}
 	}
 	asked.apply(tlsConfig)
 	return newFetcher(c.o, tlsConfig), nil
 }
 
-// redact takes the query out of a URL for logs and status: some endpoints want
-// a key in it.
-func redact(raw string) string {
-	base, _, _ := strings.Cut(raw, "?")
-	return base
+// Shown is the URL of a key source as logs, status and messages show it:
+// without a query, in which some endpoints want a key, and without a user and
+// password. What is no URL is not shown, as it may be anything: "".
+func Shown(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	u.User, u.RawQuery, u.ForceQuery, u.Fragment, u.RawFragment = nil, "", false, "", ""
+	return u.String()
 }

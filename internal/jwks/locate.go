@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/jwt"
 )
 
@@ -89,7 +90,7 @@ func (l *discoveryLocator) read(d document) (string, error) {
 		return "", errors.New("the discovery document names no jwks_uri")
 	}
 	if err := l.check(uri); err != nil {
-		return "", fmt.Errorf("the discovery document's jwks_uri is refused: %w", err)
+		return "", errors.New("the discovery document's jwks_uri is refused: " + fault.PublicText(err))
 	}
 	if strings.HasPrefix(l.issuer, "https:") && !strings.HasPrefix(uri, "https:") {
 		return "", errors.New("the discovery document's jwks_uri is not https")

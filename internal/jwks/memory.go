@@ -97,6 +97,6 @@ func (r *remote) keep(s *snapshot) {
 func (r *remote) memoryFailed(what string, err error) {
 	if r.ctx.Err() == nil {
 		r.o.Logger.Warn("the last good keys of an issuer cannot be kept over a restart",
-			slog.String("step", what), slog.String("url", redact(r.url)), slog.String("error", err.Error()))
+			slog.String("step", what), slog.String("url", Shown(r.url)), slog.String("error", err.Error()))
 	}
 }

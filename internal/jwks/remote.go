@@ -305,7 +305,7 @@ func (r *remote) settle(f *flight, old, next *snapshot, err error) {
 }
 
 func (r *remote) report(next *snapshot, changed bool, err error) {
-	log := r.o.Logger.With(slog.String("source", r.kind), slog.String("url", redact(r.url)))
+	log := r.o.Logger.With(slog.String("source", r.kind), slog.String("url", Shown(r.url)))
 	switch {
 	case err != nil && r.ctx.Err() == nil:
 		log.Warn("fetching the keys of an issuer failed", slog.String("error", err.Error()))
@@ -364,7 +364,7 @@ func (r *remote) Generation() uint64 {
 func (r *remote) Status() Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	st := Status{Kind: r.kind, URL: redact(r.url), Generation: r.Generation(), Fetches: r.fetches, Fetching: r.flight != nil, LastAttempt: r.lastTry}
+	st := Status{Kind: r.kind, URL: Shown(r.url), Generation: r.Generation(), Fetches: r.fetches, Fetching: r.flight != nil, LastAttempt: r.lastTry}
 	if r.lastErr != nil {
 		st.LastError = r.lastErr.Error()
 	}

@@ -56,6 +56,26 @@ func (e *evaluation) admitsAlgorithm(a jwt.Algorithm) bool {
 	return jwt.Allows(e.rule.algs, a) && (b.Algorithms == nil || jwt.Allows(b.Algorithms, a))
 }
 
+// algorithms names those that are admitted, for whoever reads a refusal.
+func (e *evaluation) algorithms() string {
+	b, _ := e.bounds()
+	var sets []string
+	for _, l := range [][]jwt.Algorithm{e.rule.algs, b.Algorithms} {
+		if l == nil {
+			continue
+		}
+		names := make([]string, len(l))
+		for i, a := range l {
+			names[i] = string(a)
+		}
+		sets = append(sets, strings.Join(names, ", "))
+	}
+	if len(sets) == 0 {
+		return "any with a public key"
+	}
+	return clip(strings.Join(sets, " and "))
+}
+
 // issuerAudience checks the audiences of the issuer, and reports whether the
 // rule has none to add.
 func (e *evaluation) issuerAudience(aud []string) (settled bool) {

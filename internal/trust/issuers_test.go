@@ -75,6 +75,18 @@ func TestARefusalNamesTheIssuersThatAreTaken(t *testing.T) {
 	if first, _ := d.Failed(); first.Expected != "https://one/, https://two/" || first.Received != "https://idp/" {
 		t.Errorf("%+v", first)
 	}
+	for want, change := range map[string]func(*trust.Spec){
+		"RS256, PS256": func(s *trust.Spec) { s.Algorithms = []jwt.Algorithm{jwt.RS256, jwt.PS256} },
+		"RS256, EdDSA and PS256": func(s *trust.Spec) {
+			s.Algorithms = []jwt.Algorithm{jwt.RS256, jwt.EdDSA}
+			s.Issuer, s.Issuers = "", []trust.IssuerBounds{{Issuer: "https://idp/", Algorithms: []jwt.Algorithm{jwt.PS256}}}
+		},
+	} {
+		_, d := login(t, change).Admit(verified(t, base(nil)), now)
+		if first, _ := d.Failed(); first.Expected != want || first.Received == "" {
+			t.Errorf("%+v, want %s", first, want)
+		}
+	}
 }
 
 func TestIssuersThatContradictEachOtherDoNotCompile(t *testing.T) {

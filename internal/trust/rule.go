@@ -159,7 +159,7 @@ func (e *evaluation) fail(name, reason, expected, received, note string) {
 
 func (e *evaluation) algorithm(a jwt.Algorithm) {
 	if !e.admitsAlgorithm(a) {
-		e.fail(checkAlgorithm, ReasonAlgorithm, "", clip(string(a)), e.text(
+		e.fail(checkAlgorithm, ReasonAlgorithm, e.algorithms(), clip(string(a)), e.text(
 			"error validating token: invalid algorithm (alg) header parameter: token signed with unexpected algorithm",
 			"the token's signature algorithm is not allowed"))
 		return

@@ -105,7 +105,12 @@ func TestConfigRefusals(t *testing.T) {
 		"pairs text":            {nil, map[string]any{"jwks_pairs": "x"}, pairs},
 		"pairs of texts":        {nil, map[string]any{"jwks_pairs": []any{"x"}}, pairs},
 		"pairs without url":     {nil, map[string]any{"jwks_pairs": []any{map[string]any{"jwks_ca_pem": "x"}}}, pairs},
-		"pair broken":           {nil, map[string]any{"jwks_pairs": []any{map[string]any{"jwks_url": broken.JWKSURL()}}}, "invalid jwks_pairs: "},
+		"pair broken":           {nil, map[string]any{"jwks_pairs": []any{map[string]any{"jwks_url": idp.JWKSURL()}, map[string]any{"jwks_url": broken.JWKSURL()}}}, "error checking jwks URL " + broken.JWKSURL() + ": "},
+		"pair bad ca":           {nil, map[string]any{"jwks_pairs": []any{map[string]any{"jwks_url": idp.JWKSURL(), "jwks_ca_pem": "x"}}}, "error checking jwks_ca_pem: "},
+		"password in the URL":   {nil, map[string]any{"jwks_url": "https://me:s3cr3t@127.0.0.1/keys?key=s3cr3t"}, "error checking jwks URL https://127.0.0.1/keys: the key source's URL must not contain a user name or password"},
+		"secret for the URL":    {nil, map[string]any{"jwks_url": "s3cr3t"}, "error checking jwks URL: the key source must be an absolute URL"},
+		"one key left empty":    {nil, map[string]any{"jwt_validation_pubkeys": []string{key, ""}}, "error parsing public key: data does not contain any valid public keys"},
+		"mode before provider":  {static, map[string]any{"oidc_response_mode": "x", "provider_config": map[string]any{"provider": "x"}}, `invalid response_mode: "x"`},
 		"no key":                {nil, map[string]any{"jwt_validation_pubkeys": "x"}, "error parsing public key: data does not contain any valid public keys"},
 		"key and more":          {nil, map[string]any{"jwt_validation_pubkeys": key + "\nmore"}, "error parsing public key: unexpected trailing data after parsed PEM block"},
 		"HS256":                 {static, map[string]any{"jwt_supported_algs": "HS256"}, `invalid jwt_supported_algs: unsupported signing algorithm "HS256"`},
@@ -133,6 +138,42 @@ func TestConfigRefusals(t *testing.T) {
 		})
 	}
 	d.do("GET", "auth/jwt/config", rootToken, nil).want(404)
+}
+
+// TestPairsReadBackAsWritten: what clients know of a pair is what they wrote.
+func TestPairsReadBackAsWritten(t *testing.T) {
+	d := newDoor(t)
+	d.enableJWT()
+	url := d.issuer().JWKSURL()
+	for _, pair := range []map[string]any{
+		{"jwks_url": url},
+		{"jwks_url": url, "jwks_ca_pem": ""},
+		{"jwks_url": url, "jwks_ca_pem": nil},
+		{"jwks_url": url, "issuer": "i", "bound_audiences": "a, b", "max_token_age": "10m"},
+		{"jwks_url": url, "issuer": "i", "bound_audiences": []any{"a", "b"}, "jwt_supported_algs": []any{}},
+	} {
+		d.do("POST", "auth/jwt/config", rootToken, map[string]any{"jwks_pairs": []any{pair}}).want(204)
+		got := d.do("GET", "auth/jwt/config", rootToken, nil).want(200).data()["jwks_pairs"]
+		if !reflect.DeepEqual(got, []any{pair}) {
+			t.Errorf("%v reads back as %v", pair, got)
+		}
+	}
+}
+
+func TestASetWithoutUsableKeysIsWarnedOf(t *testing.T) {
+	d := newDoor(t)
+	d.enableJWT()
+	empty := d.issuer()
+	empty.Remove(empty.Rotate("ES256"))
+	for _, k := range []map[string]any{{"jwks_url": empty.JWKSURL()}, {"jwks_pairs": []any{
+		map[string]any{"jwks_url": d.issuer().JWKSURL()}, map[string]any{"jwks_url": empty.JWKSURL()},
+	}}} {
+		w := d.do("POST", "auth/jwt/config", rootToken, k).want(200).json()["warnings"]
+		want := "[the key set of " + empty.JWKSURL() + " has no key that can be used (it is empty): no token can be verified with it]"
+		if words(w) != want {
+			t.Errorf("warnings %v, want %s", w, want)
+		}
+	}
 }
 
 func TestConfigCanBeWrittenWhileTheProviderIsDown(t *testing.T) {

@@ -43,8 +43,8 @@ func TestSeveralIssuersOnOneMountNeverSpeakForEachOther(t *testing.T) {
 	}
 	pairs := d.do("GET", "auth/jwt/config", rootToken, nil).want(200).data()["jwks_pairs"].([]any)
 	if words(pairs...) != words(
-		map[string]any{"jwks_url": one.JWKSURL(), "issuer": one.Issuer(), "jwks_ca_pem": ""},
-		map[string]any{"oidc_discovery_url": two.Issuer(), "jwks_ca_pem": ""}) {
+		map[string]any{"jwks_url": one.JWKSURL(), "issuer": one.Issuer()},
+		map[string]any{"oidc_discovery_url": two.Issuer()}) {
 		t.Fatal(pairs)
 	}
 }
@@ -247,9 +247,7 @@ func TestEachIssuerOfAMountMayHaveBounds(t *testing.T) {
 
 	d.do("PUT", "auth/jwt/config", rootToken, m{"jwks_pairs": pairs}).want(204)
 	got := d.do("GET", "auth/jwt/config", rootToken, nil).want(200).data()["jwks_pairs"].([]any)
-	if words(got...) != words(
-		m{"jwks_url": one.JWKSURL(), "issuer": one.Issuer(), "jwks_ca_pem": "", "bound_audiences": "[bao more]", "jwt_supported_algs": "[ES256]", "max_token_age": 90},
-		m{"jwt_validation_pubkeys": []string{strings.TrimSpace(string(pem.PEM(t)))}, "issuer": "https://pem.example", "jwks_ca_pem": "", "max_token_age": 30}) {
+	if words(got...) != words(pairs...) {
 		t.Error(got)
 	}
 	d.do("PUT", "auth/jwt/config", rootToken, m{"jwks_pairs": got}).want(204) // what was read can be written
