@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jotgate/jotgate/internal/idptest"
 	"github.com/jotgate/jotgate/internal/jwt"
 	"github.com/jotgate/jotgate/internal/trust"
 )
@@ -85,6 +86,16 @@ func TestARefusalNamesTheIssuersThatAreTaken(t *testing.T) {
 		_, d := login(t, change).Admit(verified(t, base(nil)), now)
 		if first, _ := d.Failed(); first.Expected != want || first.Received == "" {
 			t.Errorf("%+v, want %s", first, want)
+		}
+	}
+	key := idptest.NewKey(t, "k", jwt.EdDSA)
+	secret, err := jwt.Parse(key.Sign(t, `{"alg":"HS256","kid":"k"}`, `{"iss":"https://idp/"}`), jwt.LoginLimits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range login(t, nil).Explain(secret, now).Checks {
+		if c.Name == "algorithm" && (c.OK || c.Expected != "any with a public key" || c.Received != "HS256") {
+			t.Errorf("%+v", c)
 		}
 	}
 }
