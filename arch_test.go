@@ -70,6 +70,8 @@ var allowed = map[string][]string{
 	"cli/clitest": {},
 	"cli/jwttool": {"cli", "fault", "jwks", "jwt"},
 
+	"spec/script": {},
+
 	"client/jwtauth": {"ambient"}, // a module of its own
 }
 

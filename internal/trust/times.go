@@ -48,7 +48,7 @@ func later(a, b time.Time) time.Time {
 
 func (e *evaluation) notBefore(nbf time.Time, has bool) {
 	if has && e.now.Add(e.rule.times.ClockSkew).Before(nbf) {
-		e.fail(checkNotBefore, ReasonNotYetValid, stamp(nbf), stamp(e.now), e.text(
+		e.fail(checkNotBefore, ReasonNotYetValid, notBefore(nbf), e.nowText(), e.text(
 			"error validating token: invalid not before (nbf) claim: token not yet valid",
 			"the token is not valid yet"))
 		return
@@ -58,19 +58,19 @@ func (e *evaluation) notBefore(nbf time.Time, has bool) {
 
 func (e *evaluation) expiration(exp time.Time) {
 	if e.now.Add(-e.rule.times.ClockSkew).After(exp) {
-		e.fail(checkExpiration, ReasonExpired, stamp(exp), stamp(e.now), e.text(
+		e.fail(checkExpiration, ReasonExpired, notAfter(exp), e.nowText(), e.text(
 			"error validating token: invalid expiration time (exp) claim: token is expired",
 			"the token is expired"))
 		return
 	}
 	if !e.terse {
-		e.pass(checkExpiration, stamp(exp), stamp(e.now))
+		e.pass(checkExpiration, notAfter(exp), e.nowText())
 	}
 }
 
 func (e *evaluation) issuedAt(iat time.Time, has bool) {
 	if has && e.now.Add(e.rule.times.ClockSkew).Before(iat) {
-		e.fail(checkIssuedAt, ReasonIssuedInFuture, stamp(iat), stamp(e.now), e.text(
+		e.fail(checkIssuedAt, ReasonIssuedInFuture, notBefore(iat), e.nowText(), e.text(
 			"error validating token: invalid issued at (iat) claim: token issued in the future",
 			"the token was issued in the future"))
 		return
@@ -88,11 +88,11 @@ func (e *evaluation) lifetime(iat time.Time, has bool, exp time.Time) {
 			"error validating token: no issued at (iat) claim in token, so its lifetime is unknown",
 			"the token has no issue time (iat), so its lifetime is unknown"))
 	case exp.After(iat.Add(most)):
-		e.fail(checkLifetime, ReasonLongLived, stamp(iat.Add(most)), stamp(exp), e.text(
+		e.fail(checkLifetime, ReasonLongLived, notAfter(iat.Add(most)), "exp "+stamp(exp), e.text(
 			"error validating token: invalid expiration time (exp) claim: token lives too long",
 			"the token lives too long"))
 	default:
-		e.pass(checkLifetime, stamp(iat.Add(most)), stamp(exp))
+		e.pass(checkLifetime, notAfter(iat.Add(most)), "exp "+stamp(exp))
 	}
 }
 
@@ -111,15 +111,23 @@ func (e *evaluation) age(iat time.Time, has bool, exp time.Time) {
 	}
 	end := iat.Add(most)
 	if e.now.Add(-t.ClockSkew).After(end) {
-		e.fail(checkMaxAge, ReasonTooOld, stamp(end), stamp(e.now), e.text(
+		e.fail(checkMaxAge, ReasonTooOld, notAfter(end), e.nowText(), e.text(
 			"error validating token: invalid issued at (iat) claim: token is too old",
 			"the token is too old"))
 		return
 	}
-	e.pass(checkMaxAge, stamp(end), stamp(e.now))
+	e.pass(checkMaxAge, notAfter(end), e.nowText())
 	if end.Before(exp) {
 		e.grant.Expires = end.Add(t.ClockSkew)
 	}
 }
+
+// What a check expected and received is told apart in words: two bare times do
+// not say which of them is the present one.
+func notBefore(t time.Time) string { return "not before " + stamp(t) }
+
+func notAfter(t time.Time) string { return "not after " + stamp(t) }
+
+func (e *evaluation) nowText() string { return "now " + stamp(e.now) }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

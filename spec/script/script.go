@@ -1,85 +1,55 @@
-// Package spec plays the scripts beside it against a whole server, so that what
-// they show is what the server does.
+// Package script plays text scripts against a whole server, so that what they
+// show is what the server does.
 //
 // A script is text. "#" begins a comment. "> METHOD PATH as WHO" sends a
 // request; further lines that begin with ">" hold headers ("> Name: value") or,
 // after "> ", the body. The lines that follow, up to the next blank line, are
 // the status and the body of the answer. In them "…" stands for any text, and
 // "<name>" for any text without quotes, which "$name" repeats later.
-package spec
+package script
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/jotgate/jotgate/internal/iam"
-	"github.com/jotgate/jotgate/internal/idptest"
-	"github.com/jotgate/jotgate/internal/jwt"
-	"github.com/jotgate/jotgate/internal/servertest"
 )
 
-// people are the callers of the scripts, by name: role and further claims.
-var people = map[string]struct {
-	role string
-	more map[string]any
-}{
-	"operator": {"VaultAdminRole", nil},
-	"nobody":   {"Nobody", nil},
-	"support":  {"Support", nil},
-	"alice":    {"VaultAdminRole", map[string]any{"https://app.piiano.io/prop/user_id": "alice"}},
-	"late":     {"VaultAdminRole", map[string]any{"exp": time.Now().Unix() - 3600}},
-	"stranger": {"VaultAdminRole", map[string]any{"iss": "https://elsewhere.test/"}},
-	"two":      {"VaultAdminRole", map[string]any{"roles": []string{"VaultAdminRole", "Nobody"}}},
+// World is what a script is played in.
+type World struct {
+	// Do sends a request and returns the status and the body of the answer.
+	Do func(method, path, body string, header ...string) (int, string)
+	// As returns the headers, name and value in turn, by which WHO proves itself.
+	As func(who string) []string
+	// Vars are the variables that are there from the start.
+	Vars map[string]string
 }
 
-func configuration(t *testing.T, key *idptest.Key) string {
-	return iam.DefaultText + `
-[roles.Nobody]
-capabilities = []
-[roles.Support]
-capabilities = ["CapDataReader"]
-policies = ["PolSeeMasks"]
-[policies.PolSeeMasks]
-policy_type = "allow"
-operations = ["read"]
-reasons = ["AccountManagement"]
-resources = ["*/types/EMAIL.mask", "*/properties/id"]
-[idps.app]
-type = "direct-jwt"
-[idps.app.conf]
-iss = "https://idp.test/"
-aud = "vault"
-keys = '''` + string(key.JWK(t)) + `'''
-`
-}
-
-func TestScripts(t *testing.T) {
+// Each plays every script of the current directory in a world of its own.
+func Each(t *testing.T, world func(t *testing.T) World) {
 	scripts, err := filepath.Glob("*.txt")
 	if err != nil || len(scripts) == 0 {
 		t.Fatal("no scripts", err)
 	}
 	for _, name := range scripts {
 		t.Run(name, func(t *testing.T) {
-			key := idptest.NewKey(t, "k1", jwt.Algorithm("EdDSA"))
 			text, err := os.ReadFile(name)
 			if err != nil {
 				t.Fatal(err)
 			}
-			p := &player{t: t, s: servertest.Start(t, servertest.Options{IAM: configuration(t, key)}), key: key, vars: map[string]string{}}
+			p := &player{t: t, World: world(t), vars: map[string]string{}}
+			maps.Copy(p.vars, p.Vars)
 			p.play(name, string(text))
 		})
 	}
 }
 
 type player struct {
+	World
 	t    *testing.T
-	s    *servertest.Server
-	key  *idptest.Key
 	vars map[string]string
 }
 
@@ -134,26 +104,10 @@ func (p *player) send(st step) (int, string) {
 	request, who, _ := strings.Cut(p.fill(st.request), " as ")
 	method, path, _ := strings.Cut(request, " ")
 	headers := st.headers
-	switch who {
-	case "":
-	case "admin":
-		headers = append(headers, "Authorization", "Bearer "+servertest.AdminKey)
-	default:
-		headers = append(headers, "Authorization", "Bearer "+p.token(who))
+	if who != "" {
+		headers = append(headers, p.As(who)...)
 	}
-	return p.s.Do(method, path, p.fill(strings.Join(st.body, "\n")), headers...)
-}
-
-func (p *player) token(who string) string {
-	person, ok := people[who]
-	if !ok {
-		p.t.Fatalf("there is no one called %q", who)
-	}
-	c := map[string]any{"iss": "https://idp.test/", "aud": "vault", "sub": who, "exp": time.Now().Add(time.Hour).Unix(), "roles": []string{person.role}}
-	for k, v := range person.more {
-		c[k] = v
-	}
-	return p.key.Token(p.t, c)
+	return p.Do(method, path, p.fill(strings.Join(st.body, "\n")), headers...)
 }
 
 func (p *player) fill(s string) string {
