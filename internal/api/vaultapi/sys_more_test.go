@@ -181,6 +181,31 @@ func TestOpenAPIDescribesEveryMount(t *testing.T) {
 	}
 }
 
+// A rule for a path that leads nowhere would limit nothing.
+func TestQuotasNeedAMount(t *testing.T) {
+	d := newDoor(t)
+	d.enableJWT()
+	for kind, body := range map[string]map[string]any{"rate-limit": {"rate": 100000}, "lease-count": {"max_leases": 100000}} {
+		for path, ok := range map[string]bool{
+			"auth/jwt": true, "/auth/jwt/login": true, "auth/*": true, "auth/jwt/*": true, "sys/": true,
+			"auth/jwt2/login": false, "nothing": false, "auth/": false, "authx*": false,
+		} {
+			body["path"] = path
+			a := d.do("POST", "sys/quotas/"+kind+"/q", rootToken, body)
+			if ok && kind == "lease-count" && strings.HasSuffix(path, "*") {
+				a.refused(400, "the path of a lease-count quota cannot end in '*'")
+				continue
+			}
+			if !ok {
+				a.refused(400, fmt.Sprintf("invalid mount path %q", path))
+				continue
+			}
+			a.want(204)
+			d.do("DELETE", "sys/quotas/"+kind+"/q", rootToken, nil).want(204)
+		}
+	}
+}
+
 func TestLeasesAreBounded(t *testing.T) {
 	d := newDoor(t)
 	key := d.withConfig()

@@ -3,6 +3,7 @@ package vaultapi
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/jotgate/jotgate/internal/api/route"
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/gate"
+	"github.com/jotgate/jotgate/internal/mount"
 	"github.com/jotgate/jotgate/internal/quota"
 )
 
@@ -123,10 +125,29 @@ func (c *Call) quotaPath() (string, error) {
 	case path != "" && c.Bool("inheritable"):
 		return "", fault.New(fault.Invalid, "only namespace quotas can be configured as inheritable")
 	}
-	if e, ok := c.Runtime.Mounts.Table().Get(path); ok && path != "" {
+	if path == "" {
+		return "", nil
+	}
+	mounts := c.Runtime.Mounts.Table()
+	if e, ok := mounts.Get(path); ok {
 		path = e.Logical() // "auth/jwt" is the mount
 	}
+	if !covers(mounts, path) {
+		return "", fault.Newf(fault.Invalid, "invalid mount path %q", clip(path))
+	}
 	return path, nil
+}
+
+// covers reports whether a quota path leads to a mount. One that leads nowhere
+// would limit nothing.
+func covers(t *mount.Table, path string) bool {
+	if _, _, ok := t.Route(path); ok {
+		return true
+	}
+	prefix, ok := strings.CutSuffix(path, "*")
+	return ok && slices.ContainsFunc(append(t.Auth(), t.Secrets()...), func(e *mount.Entry) bool {
+		return strings.HasPrefix(e.Logical(), prefix)
+	})
 }
 
 func writeQuota(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
