@@ -161,8 +161,8 @@ func (c *client) build(ctx context.Context, r request) (*http.Request, []byte, e
 	}
 	var body []byte
 	if r.body != nil {
-		if body, err = cli.EncodeJSON(r.body); err != nil {
-			return nil, nil, cli.Fail(err, "cannot write the request")
+		if body, err = cli.EncodeRequest(r.body); err != nil {
+			return nil, nil, err
 		}
 	}
 	req, err := http.NewRequestWithContext(ctx, r.method, target, bytes.NewReader(body))
@@ -259,8 +259,8 @@ func (c *client) refusal(resp *http.Response, req *http.Request, body []byte) er
 	return &cli.Error{Status: cli.StatusServer, Cause: e, Hint: c.refusalHint(e, resp.Header.Get(diagnosisHeader))}
 }
 
-// diagnosisHeader joins a refused login with its entry in the server's audit
-// log, where every check stands with its result.
+// diagnosisHeader joins a refusal with its entry in the server's audit log,
+// where the checks of a login stand with their results.
 const diagnosisHeader = "X-Jotgate-Diagnosis"
 
 // refusalHint helps a person; a script gets the reference's bytes alone.
@@ -268,13 +268,29 @@ func (c *client) refusalHint(e *apiError, diagnosis string) string {
 	if !cli.IsTerminal(c.app.env.Stderr) {
 		return ""
 	}
-	switch {
-	case diagnosis != "":
-		return "the server's audit log has every check of this login, under the id " + cli.Visible(diagnosis)
-	case e.Status == http.StatusForbidden && c.token == "":
+	return hintFor(e, c.token != "", cli.Visible(diagnosis))
+}
+
+// hintFor says what to do about a refusal: the caller's own means first, then
+// where the server's operator finds it.
+func hintFor(e *apiError, hasToken bool, diagnosis string) string {
+	u, err := url.Parse(e.URL)
+	if err != nil {
+		return ""
+	}
+	switch login := strings.HasPrefix(u.Path, "/v1/auth/") && strings.HasSuffix(u.Path, "/login"); {
+	case strings.HasPrefix(u.Path, "/v1/v1/"):
+		return "the server's address ends in /v1, which every request adds: leave it out"
+	case login && diagnosis != "":
+		return "the server's audit log has every check of this login, under the id " + diagnosis
+	case e.Status == http.StatusForbidden && !hasToken:
 		return "no token is set: run \"jotgate login\", or set VAULT_TOKEN"
 	case e.Status == http.StatusForbidden:
-		return "\"jotgate token lookup\" shows the token's policies, \"jotgate token capabilities PATH\" what they allow"
+		hint := "\"jotgate token lookup\" shows the token's policies, \"jotgate token capabilities PATH\" what they allow"
+		if diagnosis != "" {
+			hint += "; the server's audit log has the refusal under the id " + diagnosis
+		}
+		return hint
 	case e.Status == http.StatusServiceUnavailable:
 		return "\"jotgate status\" shows the seal; \"jotgate operator unseal\" opens it"
 	case e.Status == http.StatusTooManyRequests:

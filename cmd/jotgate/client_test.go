@@ -228,3 +228,28 @@ func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 	cli.Prepare(env, root)
 	checkHelp(t, root)
 }
+
+func TestAHintFitsTheRefusal(t *testing.T) {
+	for _, c := range []struct {
+		url    string
+		status int
+		token  bool
+		id     string
+		want   string
+	}{
+		{"/v1/auth/jwt/login", 400, false, "d-1", "every check of this login, under the id d-1"},
+		{"/v1/auth/jwt/login", 403, false, "d-1", "every check of this login, under the id d-1"},
+		{"/v1/secret/data/x", 403, false, "d-1", `no token is set: run "jotgate login"`},
+		{"/v1/secret/data/x", 403, true, "d-1", "what they allow; the server's audit log has the refusal under the id d-1"},
+		{"/v1/secret/data/x", 403, true, "", `"jotgate token capabilities PATH" what they allow`},
+		{"/v1/v1/secret/data/x", 404, true, "d-1", "the server's address ends in /v1"},
+		{"/v1/secret/data/x", 503, true, "", `"jotgate operator unseal" opens it`},
+		{"/v1/secret/data/x", 429, true, "d-1", "wait a moment"},
+		{"/v1/auth/jwt/role/x", 400, true, "d-1", ""}, // the message says it all
+	} {
+		got := hintFor(&apiError{URL: "http://127.0.0.1:8200" + c.url, Status: c.status}, c.token, c.id)
+		if c.want == "" && got != "" || !strings.Contains(got, c.want) {
+			t.Errorf("%s %d: hint %q, want %q", c.url, c.status, got, c.want)
+		}
+	}
+}

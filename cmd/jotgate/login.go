@@ -100,7 +100,8 @@ func (a *app) loginToken(ctx context.Context, c *client, f loginFlags, args []st
 		return nil, err
 	}
 	if token == "" {
-		return nil, cli.Usagef("no token was given")
+		return nil, cli.WithHint(cli.Usagef("no token was given"),
+			"give it as an argument or on standard input with -, or log in with a JWT: jotgate login -method=jwt")
 	}
 	c.token, c.wrap = token, 0
 	s, err := c.call(ctx, request{method: http.MethodGet, path: "auth/token/lookup-self"})
@@ -164,10 +165,27 @@ func (a *app) loginJWT(ctx context.Context, c *client, f loginFlags, args []stri
 		}
 	}
 	if s, ok := data["jwt"].(string); ok {
-		data["jwt"] = strings.TrimSpace(s)
+		if data["jwt"], err = checkJWT(s); err != nil {
+			return nil, err
+		}
 	}
 	c.token = "" // a stored token may be of another server or expired
 	return c.call(ctx, request{method: http.MethodPut, path: "auth/" + strings.TrimPrefix(mount, "auth/") + "/login", body: data})
+}
+
+// checkJWT returns the JWT without the white space around it. It refuses what
+// cannot be one before it is sent.
+func checkJWT(text string) (string, error) {
+	jwt := strings.TrimSpace(text)
+	switch {
+	case jwt == "":
+		return "", cli.WithHint(cli.Usagef("the JWT is empty"), "look at the file or variable that it comes from")
+	case strings.HasPrefix(jwt, "\ufeff"):
+		return "", cli.WithHint(cli.Usagef("the JWT begins with a byte order mark"), "save the file as UTF-8 without one")
+	case strings.ContainsAny(jwt, " \t\r\n"):
+		return "", cli.WithHint(cli.Usagef("there is white space in the JWT"), "give the JWT alone, on one line and without \"Bearer\"")
+	}
+	return jwt, nil
 }
 
 func (a *app) loggedIn(s *secret, f loginFlags) error {

@@ -192,9 +192,9 @@ func buildCall(o op, v values) (call, error) {
 		whole = body
 	}
 	if whole != nil {
-		raw, err := cli.EncodeJSON(whole)
+		raw, err := cli.EncodeRequest(whole)
 		if err != nil {
-			return call{}, cli.Fail(err, "cannot write the request")
+			return call{}, err
 		}
 		c.body, c.typ = raw, "application/json"
 	}

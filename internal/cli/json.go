@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"io"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -70,6 +71,21 @@ func jsonProblem(err error) error {
 // EncodeJSON returns v as compact JSON with sorted names.
 func EncodeJSON(v any) ([]byte, error) {
 	return json.Marshal(v, json.Deterministic(true), json.FormatNilSliceAsNull(true), json.FormatNilMapAsNull(true))
+}
+
+// EncodeRequest is EncodeJSON for what the user gave. It names the member that
+// is no text, which is the one thing that can be wrong with it.
+func EncodeRequest(v any) ([]byte, error) {
+	b, err := EncodeJSON(v)
+	var bad *jsontext.SyntacticError
+	switch {
+	case err == nil:
+		return b, nil
+	case errors.As(err, &bad):
+		return nil, WithHint(Usagef("cannot write the request: %s is not UTF-8 text", Visible(strings.TrimPrefix(string(bad.JSONPointer), "/"))),
+			"a request is JSON: encode other bytes first, such as with base64")
+	}
+	return nil, Fail(err, "cannot write the request")
 }
 
 // EncodeIndented returns v as JSON for people: two spaces, sorted names, no

@@ -48,7 +48,7 @@ func Parse(raw string, l Limits) (*Token, error) {
 	}
 	doc, ok := decodeSegment(payload)
 	if !ok {
-		return nil, refuse(ErrMalformed, "the token's payload is not canonical base64url")
+		return nil, refuse(ErrMalformed, misspelt(raw, "the token's payload is not canonical base64url"))
 	}
 	if err := t.claims.parse(doc, l.MaxDepth); err != nil {
 		return nil, err
@@ -61,20 +61,35 @@ func Parse(raw string, l Limits) (*Token, error) {
 func parseEnvelope(raw string, maxDepth int) (t *Token, payload string, err error) {
 	h, payload, s, ok := split(raw)
 	if !ok {
-		return nil, "", refuse(ErrMalformed, "a token has three non-empty parts with a dot between them")
+		return nil, "", refuse(ErrMalformed, misspelt(raw, "a token has three non-empty parts with a dot between them"))
 	}
 	t = &Token{text: []byte(raw), signedLen: len(h) + 1 + len(payload)}
 	if t.signature, ok = decodeSegment(s); !ok {
-		return nil, "", refuse(ErrMalformed, "the token's signature is not canonical base64url")
+		return nil, "", refuse(ErrMalformed, misspelt(raw, "the token's signature is not canonical base64url"))
 	}
 	doc, ok := decodeSegment(h)
 	if !ok {
-		return nil, "", refuse(ErrMalformed, "the token's header is not canonical base64url")
+		return nil, "", refuse(ErrMalformed, misspelt(raw, "the token's header is not canonical base64url"))
 	}
 	if err := t.header.parse(doc, maxDepth); err != nil {
 		return nil, "", err
 	}
 	return t, payload, nil
+}
+
+// misspelt says why a token cannot be read: in words for what people do to a
+// token on its way, else what the parser found.
+func misspelt(raw, found string) string {
+	const bearer = "Bearer "
+	switch {
+	case len(raw) > len(bearer) && strings.EqualFold(raw[:len(bearer)], bearer):
+		return "the token begins with the word Bearer: send what follows it alone"
+	case strings.ContainsAny(raw, " \t\r\n"):
+		return "there is white space in the token"
+	case strings.HasPrefix(raw, "\ufeff"):
+		return "the token begins with a byte order mark"
+	}
+	return found
 }
 
 // split cuts a compact serialization at its two dots. It looks at no more than

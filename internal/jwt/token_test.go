@@ -161,3 +161,22 @@ func TestErrorsNeverHoldTheToken(t *testing.T) {
 		}
 	}
 }
+
+// What people do to a token on its way is said in their words.
+func TestASpoiledTokenIsNamedByWhatSpoiledIt(t *testing.T) {
+	for raw, want := range map[string]string{
+		"Bearer eyJhbGciOiJub25lIn0.e30.AAAA": "the token begins with the word Bearer: send what follows it alone",
+		"bearer x":                            "the token begins with the word Bearer: send what follows it alone",
+		"eyJhbGciOiJub25lIn0.e30.AAAA\n":      "there is white space in the token",
+		"eyJhbGciOiJub25lIn0.\te30.AAAA":      "there is white space in the token",
+		"\ufeffeyJhbGciOiJub25lIn0.e30.AAAA":  "the token begins with a byte order mark",
+		"eyJhbGciOiJub25lIn0.e30":             "a token has three non-empty parts with a dot between them",
+		"eyJhbGciOiJub25lIn0.e30.AAAA=":       "the token's signature is not canonical base64url",
+		"Bearer ":                             "there is white space in the token",
+	} {
+		_, err := jwt.Parse(raw, jwt.Limits{})
+		if !errors.Is(err, jwt.ErrMalformed) || fault.PublicText(err) != want {
+			t.Errorf("%q: %v, want %q", raw, err, want)
+		}
+	}
+}
