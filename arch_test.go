@@ -67,7 +67,7 @@ var allowed = map[string][]string{
 
 	"ambient":     {},
 	"cli":         {},
-	"cli/clitest": {},
+	"cli/clitest": {"ambient"},
 	"cli/jwttool": {"cli", "fault", "jwks", "jwt"},
 
 	"spec/script": {},

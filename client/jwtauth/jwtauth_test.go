@@ -16,6 +16,20 @@ import (
 	"github.com/jotgate/jotgate/internal/ambient"
 )
 
+// TestMain takes the tests out of any platform that they run on, and the
+// settings of a real vault out of the environment.
+func TestMain(m *testing.M) {
+	for _, kv := range os.Environ() {
+		name, _, _ := strings.Cut(kv, "=")
+		for _, prefix := range []string{"VAULT_", "GITLAB_", "ACTIONS_ID_TOKEN_"} {
+			if strings.HasPrefix(name, prefix) {
+				_ = os.Unsetenv(name)
+			}
+		}
+	}
+	os.Exit(m.Run())
+}
+
 // vaultThat returns a client of a server that keeps what it is sent and
 // answers with this text.
 func vaultThat(t *testing.T, status int, answer string) (*api.Client, *[]string) {
@@ -38,18 +52,9 @@ func vaultThat(t *testing.T, status int, answer string) (*api.Client, *[]string)
 	return c, seen
 }
 
-// nowhere takes the test out of any platform that it runs on.
-func nowhere(t *testing.T) {
-	t.Helper()
-	for _, name := range []string{"ACTIONS_ID_TOKEN_REQUEST_URL", "GITLAB_CI", "VAULT_ID_TOKEN", "GITLAB_OIDC_TOKEN"} {
-		t.Setenv(name, "")
-	}
-}
-
 const loggedIn = `{"auth":{"client_token":"s.x"}}`
 
 func TestEachSourceReachesTheLogin(t *testing.T) {
-	nowhere(t)
 	file := filepath.Join(t.TempDir(), "jwt")
 	if err := os.WriteFile(file, []byte("eyJ.file\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -84,7 +89,6 @@ func TestEachSourceReachesTheLogin(t *testing.T) {
 }
 
 func TestWhatHoldsNoTokenSendsNothing(t *testing.T) {
-	nowhere(t)
 	sources := map[string]Option{"empty text": FromToken(" \n"), "unset variable": FromEnv("NOT_SET_ANYWHERE")}
 	if _, err := os.Stat(ambient.PodToken); err != nil { // else the test itself runs in a pod
 		sources["no platform"] = FromPlatform("")

@@ -16,6 +16,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/jotgate/jotgate/internal/ambient"
 )
 
 // Run runs the scripts in dir. A script may say:
@@ -23,6 +25,7 @@ import (
 //	serve FILE    start a server that answers from FILE and set the variable
 //	              addr (for example VAULT_ADDR) to its address
 //	sent FILE     compare what the server was asked since the last "sent"
+//	[pod] …       do it only inside a pod, whose token no script can put away
 //
 // FILE of serve holds answers, each a line "METHOD PATH STATUS" followed by the
 // body and an empty line. An answer may be given once only, in any order, or
@@ -37,6 +40,13 @@ func Run(t *testing.T, dir, addr string) {
 			home := filepath.Join(e.WorkDir, "home")
 			e.Setenv("HOME", home)
 			return os.MkdirAll(home, 0o700)
+		},
+		Condition: func(name string) (bool, error) {
+			if name != "pod" {
+				return false, fmt.Errorf("unknown condition %q", name)
+			}
+			_, err := os.Stat(ambient.PodToken)
+			return err == nil, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve": func(ts *testscript.TestScript, _ bool, args []string) {
