@@ -16,20 +16,18 @@ type Question struct {
 	Data      map[string]any // parameters
 	WrapTTL   time.Duration  // requested life of the wrapping token; 0 = not wrapped
 	Sudo      bool           // the endpoint is root-protected
-	Explain   bool           // list the checks of an allowed request as well
 }
 
 var rootGranting = []string{RootName}
 
 // Decide answers one question. A refusal always says which check failed; an
-// allowed answer allocates nothing unless q.Explain is set, and its Granting is
-// shared: read only.
+// allowed answer allocates nothing, and its Granting is shared: read only.
 func (a *ACL) Decide(q Question) policy.Decision {
 	if a.Root() {
-		return a.allow(q, nil, policy.Decision{Rule: `policy "root"`, Granting: rootGranting})
+		return policy.Decision{Allowed: true, Rule: `policy "root"`, Granting: rootGranting}
 	}
 	if q.Operation == Help {
-		return a.allow(q, nil, policy.Decision{Rule: "help is open to every caller"})
+		return policy.Decision{Allowed: true, Rule: "help is open to every caller"}
 	}
 	need := needed(q.Operation)
 	if need == 0 {
@@ -46,33 +44,7 @@ func (a *ACL) Decide(q Question) policy.Decision {
 	if c, ok := m.check(&q, need); !ok {
 		return policy.Decision{Rule: m.rule, Checks: []policy.Check{m.pathCheck(path), c}}
 	}
-	return a.allow(q, m, policy.Decision{Rule: m.rule, Granting: m.granting[bits.TrailingZeros16(uint16(need))]})
-}
-
-// allow finishes an allowed decision.
-func (a *ACL) allow(q Question, m *merged, d policy.Decision) policy.Decision {
-	d.Allowed = true
-	if !q.Explain {
-		return d
-	}
-	if m == nil {
-		d.Checks = []policy.Check{{Name: "path", OK: true, Expected: d.Rule, Received: q.Path}}
-		return d
-	}
-	d.Checks = []policy.Check{
-		m.pathCheck(q.Path),
-		{Name: "capability", OK: true, Expected: string(q.Operation)},
-	}
-	if q.Sudo {
-		d.Checks = append(d.Checks, policy.Check{Name: "sudo", OK: true})
-	}
-	if m.minWrap > 0 || m.maxWrap > 0 {
-		d.Checks = append(d.Checks, policy.Check{Name: "wrapping_ttl", OK: true, Expected: m.wrapBounds(), Received: q.WrapTTL.String()})
-	}
-	if judged(q.Operation) && !m.params.empty() {
-		d.Checks = append(d.Checks, policy.Check{Name: "parameters", OK: true})
-	}
-	return d
+	return policy.Decision{Allowed: true, Rule: m.rule, Granting: m.granting[bits.TrailingZeros16(uint16(need))]}
 }
 
 // check asks everything that the deciding rule says.

@@ -92,7 +92,7 @@ func TestZeroACLDenies(t *testing.T) {
 		if a.Decide(Question{Operation: Read, Path: "a"}).Allowed || a.AnyUnder("") || a.Root() {
 			t.Error("zero ACL allows")
 		}
-		if !a.Decide(Question{Operation: Help, Path: "a", Explain: true}).Allowed {
+		if !a.Decide(Question{Operation: Help, Path: "a"}).Allowed {
 			t.Error("help is refused")
 		}
 		if got := a.Capabilities("a"); !slices.Equal(got, []string{"deny"}) {
@@ -169,7 +169,7 @@ func TestListSlash(t *testing.T) {
 func TestSudo(t *testing.T) {
 	a := build(t, `path "a" { capabilities = ["read"] } path "b" { capabilities = ["read","sudo"] } path "c" { capabilities = ["sudo"] }`)
 	for path, want := range map[string]bool{"a": false, "b": true, "c": false} {
-		d := a.Decide(Question{Operation: Read, Path: path, Sudo: true, Explain: true})
+		d := a.Decide(Question{Operation: Read, Path: path, Sudo: true})
 		if d.Allowed != want {
 			t.Errorf("%s: %+v", path, d)
 		}
@@ -202,7 +202,7 @@ func TestWrappingBounds(t *testing.T) {
 			for _, x := range tt.texts {
 				texts = append(texts, `path "a" { capabilities = ["read"] `+x+` }`)
 			}
-			d := build(t, texts...).Decide(Question{Operation: Read, Path: "a", WrapTTL: tt.ttl, Explain: true})
+			d := build(t, texts...).Decide(Question{Operation: Read, Path: "a", WrapTTL: tt.ttl})
 			if d.Allowed != tt.want {
 				t.Errorf("%+v", d)
 			}
@@ -251,6 +251,8 @@ func TestParameters(t *testing.T) {
 		{"allowed, no data", []string{`allowed_parameters = { x = ["a"] }`}, nil, true},
 		{"allowed value", []string{`allowed_parameters = { x = ["a", "b"] }`}, data{"x": "b"}, true},
 		{"allowed scalar instead of a list", []string{`allowed_parameters = { x = "a" }`}, data{"x": "a"}, true},
+		{"allowed scalar, other value", []string{`allowed_parameters = { x = "a" }`}, data{"x": "b"}, false},
+		{"denied scalar, other value", []string{`denied_parameters = { x = "a" }`}, data{"x": "b"}, true},
 		{"allowed, other value", []string{`allowed_parameters = { x = ["a"] }`}, data{"x": "c"}, false},
 		{"allowed, value that cannot be compared", []string{`allowed_parameters = { x = ["a"] }`}, data{"x": []any{struct{}{}}}, false},
 		{"allowed, map that cannot be compared", []string{`allowed_parameters = { x = ["a"] }`}, data{"x": data{"k": struct{}{}}}, false},
@@ -281,6 +283,9 @@ func TestParameters(t *testing.T) {
 		{"denied before allowed", []string{`allowed_parameters = { x = [] } denied_parameters = { x = ["a"] }`}, data{"x": "a"}, false},
 		{"union of values", []string{`allowed_parameters = { x = ["a"] }`, `allowed_parameters = { x = ["b", "a"] }`}, data{"x": "b"}, true},
 		{"union of names", []string{`allowed_parameters = { x = ["a"] }`, `allowed_parameters = { y = ["b"] }`}, data{"y": "b"}, true},
+		{"union of values is no more", []string{`allowed_parameters = { x = ["a"] }`, `allowed_parameters = { x = ["b"] }`}, data{"x": "c"}, false},
+		{"union of denied values", []string{`denied_parameters = { x = ["a"] }`, `denied_parameters = { x = ["b"] }`}, data{"x": "b"}, false},
+		{"union of denied values is no more", []string{`denied_parameters = { x = ["a"] }`, `denied_parameters = { x = ["b"] }`}, data{"x": "c"}, true},
 		{"any value wins", []string{`allowed_parameters = { x = ["a"] }`, `allowed_parameters = { x = [] }`}, data{"x": "z"}, true},
 		{"union of names keeps their values", []string{`allowed_parameters = { x = ["a"] }`, `allowed_parameters = { y = ["b"] }`}, data{"y": "z"}, false},
 		{"any value wins, other order", []string{`allowed_parameters = { x = [] }`, `allowed_parameters = { x = ["a"] }`}, data{"x": "z"}, true},
@@ -298,7 +303,7 @@ func TestParameters(t *testing.T) {
 			}
 			a := build(t, texts...)
 			for _, op := range []Operation{Read, Create, Update, Patch} {
-				if d := a.Decide(Question{Operation: op, Path: "a", Data: tt.data, Explain: true}); d.Allowed != tt.want {
+				if d := a.Decide(Question{Operation: op, Path: "a", Data: tt.data}); d.Allowed != tt.want {
 					t.Errorf("%s: %+v", op, d)
 				}
 			}
@@ -414,7 +419,9 @@ func TestAnyUnder(t *testing.T) {
 			t.Errorf("%q under %q: %v", tt.path, tt.prefix, got)
 		}
 	}
-	if build(t, `path "secret/*" { capabilities=["deny"] }`).AnyUnder("secret/") {
-		t.Error("a deny rule counts")
+	for _, caps := range []string{`"deny"`, ``} {
+		if build(t, `path "secret/*" { capabilities=[`+caps+`] }`).AnyUnder("secret/") {
+			t.Errorf("a rule that grants nothing counts: [%s]", caps)
+		}
 	}
 }

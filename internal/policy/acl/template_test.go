@@ -113,6 +113,9 @@ func TestAValueNeverUndoesADenial(t *testing.T) {
 		if !a.Decide(Question{Operation: Read, Path: "secret/y"}).Allowed {
 			t.Errorf("%q: everything is denied", value)
 		}
+		if !strings.Contains(value, "+") && !a.Decide(Question{Operation: Read, Path: "secret/x/other"}).Allowed {
+			t.Errorf("%q: the denial of others counts", value)
+		}
 	}
 	two := parse(t, `path "{{identity.entity.name}}/{{identity.entity.id}}" { capabilities = ["deny"] }`)
 	if a, err := Compile([]*Policy{two}, TemplateData{EntityName: "a/b"}); err != nil || len(a.Dropped()) != 1 {
