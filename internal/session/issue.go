@@ -78,6 +78,9 @@ func (s *Store) Issue(tx storage.Tx, o IssueOptions) (Issued, error) {
 		}
 		t.BoundCIDRs = []string{o.Remote.Unmap().WithZone("").String()}
 	}
+	if o.Type == Batch {
+		t.ExplicitMaxTTL = 0 // it bounds the one life below, which nothing renews
+	}
 	if err := checkBatch(&t); err != nil {
 		return Issued{}, err
 	}

@@ -250,9 +250,8 @@ func TestBatchTokenWritesNothingAndEnds(t *testing.T) {
 func TestBatchTokenCannotHave(t *testing.T) {
 	w := newWorld(t)
 	for name, change := range map[string]func(*IssueOptions){
-		"explicit_max_ttl": func(o *IssueOptions) { o.ExplicitMaxTTL = time.Hour },
-		"num_uses":         func(o *IssueOptions) { o.NumUses = 1 },
-		"period":           func(o *IssueOptions) { o.Limits.Period = time.Hour },
+		"num_uses": func(o *IssueOptions) { o.NumUses = 1 },
+		"period":   func(o *IssueOptions) { o.Limits.Period = time.Hour },
 	} {
 		o := login()
 		o.Type = Batch
@@ -260,6 +259,19 @@ func TestBatchTokenCannotHave(t *testing.T) {
 		_, err := w.Issue(nil, o)
 		refused(t, err, fault.Invalid, fmt.Sprintf("batch tokens cannot have %q set", name))
 	}
+}
+
+// TestTheExplicitMaxTTLCapsABatchLogin: roles that set one work, and are bound.
+func TestTheExplicitMaxTTLCapsABatchLogin(t *testing.T) {
+	w := newWorld(t)
+	o := login()
+	o.Type, o.Limits.TTL, o.ExplicitMaxTTL = Batch, 2*time.Hour, time.Hour
+	is, err := w.Issue(nil, o)
+	if err != nil || is.Token.CreationTTL != time.Hour || len(is.Warnings) != 1 {
+		t.Fatal(is.Token.CreationTTL, is.Warnings, err)
+	}
+	w.clock.Add(time.Hour)
+	w.mustFail(is)
 }
 
 func TestTokenTypeOfMountAndRole(t *testing.T) {
