@@ -300,23 +300,46 @@ func hintFor(e *apiError, hasToken bool, diagnosis string) string {
 }
 
 // call sends a request and decodes the envelope; nil when the answer is empty.
-// A 404 with a body that carries data or warnings is an answer too: a deleted
-// version still shows its metadata. A 404 without errors gives nil, nil.
+// Where something is read, a 404 with a body that carries data or warnings is
+// an answer too (a deleted version still shows its metadata), and a 404 without
+// errors gives nil, nil. A change that is answered with 404 was not made: its
+// warnings then say why, in place of errors.
 func (c *client) call(ctx context.Context, r request) (*secret, error) {
 	body, err := c.send(ctx, r)
 	if err == nil {
 		return decodeSecret(body)
 	}
 	var e *apiError
-	if errors.As(err, &e) && e.Status == http.StatusNotFound {
-		if s, derr := decodeSecret(body); derr == nil && s != nil && (s.Data != nil || len(s.Warnings) > 0) {
-			return s, nil
-		}
+	if !errors.As(err, &e) || e.Status != http.StatusNotFound {
+		return nil, err
+	}
+	s, derr := decodeSecret(body)
+	told := derr == nil && s != nil && (s.Data != nil || len(s.Warnings) > 0)
+	if r.method != http.MethodGet {
 		if e.Raw == "" && len(e.Errors) == 0 {
-			return nil, nil
+			e.Errors = reasons(s)
 		}
+		return nil, err
+	}
+	switch {
+	case told:
+		return s, nil
+	case e.Raw == "" && len(e.Errors) == 0:
+		return nil, nil
 	}
 	return nil, err
+}
+
+// reasons says why a change was not made, for an answer that names no error.
+func reasons(s *secret) []string {
+	if s == nil || len(s.Warnings) == 0 {
+		return []string{"nothing is there"}
+	}
+	out := make([]string, len(s.Warnings))
+	for i, w := range s.Warnings {
+		out[i] = cli.Visible(w)
+	}
+	return out
 }
 
 // plain sends a request whose answer has no envelope, and decodes it into out.

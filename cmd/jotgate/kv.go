@@ -300,10 +300,10 @@ func (a *app) kvPatch(ctx context.Context, p kvPath, data map[string]any, cas in
 			return err
 		}
 		a.env.Warnf("Data was written to %s but we recommend that you add the \"patch\" capability to your ACL policy in order to use HTTP PATCH in the future.", p.at("data"))
+	case statusOf(err) == http.StatusNotFound:
+		return p.nothing("data")
 	case err != nil:
 		return failed(err, "Error writing data to %s", p.at("data"))
-	case s == nil:
-		return p.nothing("data")
 	}
 	return a.printWritten(s, p)
 }

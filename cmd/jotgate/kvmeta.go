@@ -94,7 +94,10 @@ func (a *app) newMetaWrite(verb, method, typ string) *cobra.Command {
 			}
 			path := p.at("metadata")
 			s, err := p.c.call(cmd.Context(), request{method: method, path: path, body: body, typ: typ})
-			if err != nil {
+			switch {
+			case statusOf(err) == http.StatusNotFound:
+				return p.nothing("metadata")
+			case err != nil:
 				return failed(err, "Error writing data to %s", path)
 			}
 			return a.printOr(s, "Success! Data written to: %s", path)

@@ -36,6 +36,9 @@ func (a *app) newRead() *cobra.Command {
 				return failed(err, "Error reading %s", path)
 			}
 			if s.empty() {
+				if s != nil {
+					a.warn(s.Warnings)
+				}
 				return cli.Serverf("No value found at %s", path)
 			}
 			return a.print(s)
