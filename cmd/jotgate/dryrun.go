@@ -58,5 +58,8 @@ func (c *client) printPolicy(r request) {
 	default:
 		capability = `"create", "update"`
 	}
+	if needsSudo(r.method, r.path, r.query.Get("list") == "true") {
+		capability += `, "sudo"`
+	}
 	c.app.env.Printf("path %q {\n  capabilities = [%s]\n}\n", r.path, capability)
 }
