@@ -87,7 +87,7 @@ func (s *selection) try(ctx context.Context, r *compiledRole) (g admitted, ok bo
 	}
 	g, _, err = r.accept(s.v, s.now)
 	if err == nil && !session.Admits(r.BoundCIDRs, s.rq.Remote) {
-		err = fault.New(fault.Denied, "permission denied").WithReason("address")
+		err = errAddress
 	}
 	if err != nil {
 		s.refused(r.name, err)

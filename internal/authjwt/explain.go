@@ -133,10 +133,8 @@ func (m *Method) explainRole(ctx context.Context, c *compiledConfig, r *compiled
 	x := Explanation{Role: r.name, Checks: m.allChecks(ctx, c, r, rq.JWT)}
 	g, _, err := m.admit(ctx, c, r, rq.JWT)
 	if err == nil && rq.Remote.IsValid() && !session.Admits(r.BoundCIDRs, rq.Remote) {
-		err = fault.New(fault.Denied, "permission denied").WithReason("address")
-		x.Checks = append(x.Checks, policy.Check{
-			Name: "address", Reason: "address", Expected: strings.Join(r.BoundCIDRs, " "), Received: rq.Remote.String(),
-		})
+		err = errAddress
+		x.Checks = append(x.Checks, r.wrongAddress(rq.Remote))
 	}
 	if err != nil {
 		x.Error, x.Reason = fault.PublicText(err), fault.ReasonOf(err)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -89,21 +90,50 @@ func (m *Method) Login(ctx context.Context, rq Request) (Result, error) {
 		return Result{Seen: r.seeRefused(rq.JWT, err)}, err
 	}
 	res, err := m.commit(ctx, rq, r, grant)
+	if err != nil {
+		err = explained(err, checks, "issue")
+		m.explain("login refused", rq, err)
+	}
 	res.Checks, res.Seen = checks, grant.seen
 	return res, err
+}
+
+// explained adds a check to those that were made before an error that is the
+// caller's, so that the operator sees what it was. Other errors stay as they
+// are.
+func explained(err error, before []policy.Check, name string) error {
+	var r *Refusal
+	if kind := fault.Of(err); kind != fault.Invalid && kind != fault.Denied || errors.As(err, &r) {
+		return err
+	}
+	check := failed(name, err)
+	if check.Reason != "" {
+		check.Note = check.Reason // the text of a denial says nothing
+	}
+	return &Refusal{err: err, cause: err, checks: append(slices.Clip(before), check)}
 }
 
 // named judges the token by the role that the login names, or the default one.
 func (m *Method) named(ctx context.Context, c *compiledConfig, rq *Request) (*compiledRole, admitted, []policy.Check, error) {
 	r, err := m.find(ctx, c, rq)
 	if err != nil {
-		return nil, admitted{}, nil, err
+		return nil, admitted{}, nil, explained(err, nil, "request")
 	}
-	if len(r.BoundCIDRs) > 0 && !session.Admits(r.BoundCIDRs, rq.Remote) {
-		return r, admitted{}, nil, fault.New(fault.Denied, "permission denied").WithReason("address")
+	if !session.Admits(r.BoundCIDRs, rq.Remote) {
+		return r, admitted{}, nil, &Refusal{err: errAddress, cause: errAddress, checks: []policy.Check{r.wrongAddress(rq.Remote)}}
 	}
 	grant, checks, err := m.admit(ctx, c, r, rq.JWT)
 	return r, grant, checks, err
+}
+
+var errAddress = fault.New(fault.Denied, "permission denied").WithReason("address")
+
+// wrongAddress is the check of a caller's address, which failed.
+func (r *compiledRole) wrongAddress(remote netip.Addr) policy.Check {
+	return policy.Check{
+		Name: checkAddress, Reason: errAddress.Reason(), Expected: clip(strings.Join(r.BoundCIDRs, " ")), Received: remote.String(),
+		Note: "the role is bound to other addresses",
+	}
 }
 
 // explain tells the operator's log why a login or renewal was refused.

@@ -94,6 +94,9 @@ func (r *compiledRole) seeRefused(raw string, err error) *Seen {
 // what it is: no refusal before the signature was checked counts.
 func (r *Refusal) genuine() bool {
 	return len(r.checks) > 0 && !slices.ContainsFunc(r.checks, func(c policy.Check) bool {
-		return !c.OK && (c.Name == trust.CheckSignature || c.Name == "key" || c.Name == "token")
+		return !c.OK && slices.Contains([]string{trust.CheckSignature, "key", "token", checkAddress}, c.Name)
 	})
 }
+
+// checkAddress is the check that comes before the token is looked at.
+const checkAddress = "address"

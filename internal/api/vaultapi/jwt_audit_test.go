@@ -7,6 +7,7 @@ import (
 	"github.com/jotgate/jotgate/internal/audit"
 	"github.com/jotgate/jotgate/internal/gate"
 	"github.com/jotgate/jotgate/internal/idptest"
+	"github.com/jotgate/jotgate/internal/policy"
 )
 
 func (d *door) lastLogin() *audit.Login {
@@ -91,6 +92,42 @@ func TestTheAuditLogShowsTheClaimsThatTheRoleLists(t *testing.T) {
 	if l := d.lastLogin(); l == nil || words(l.Claims) != clear || strings.Contains(string(a.body), "hvs.") && a.json()["auth"] != nil {
 		t.Errorf("of a wrapped login: %+v", l)
 	}
+}
+
+// TestEveryRefusalOfALoginSaysWhy: also those that come before the JWT is
+// looked at, and after it was admitted.
+func TestEveryRefusalOfALoginSaysWhy(t *testing.T) {
+	d := newDoor(t)
+	key := d.withConfig()
+	d.role("near", nil).want(204)
+	d.role("far", map[string]any{"token_bound_cidrs": "198.51.100.0/24"}).want(204)
+	d.role("counted", map[string]any{"token_num_uses": 2}).want(204)
+	jwt := key.Token(t, d.claims(nil))
+	entity := d.login("near", jwt).auth()["entity_id"].(string)
+	refusal := func(role, jwt string, status int, check policy.Check, genuine bool) {
+		t.Helper()
+		a := d.login(role, jwt).want(status)
+		e := d.audit.last()
+		if len(e.Checks) == 0 || e.Checks[len(e.Checks)-1] != check {
+			t.Errorf("%s: checks %+v, want %+v", role, e.Checks, check)
+		}
+		if l := d.lastLogin(); l != nil && l.Verified != genuine {
+			t.Errorf("%s: %+v", role, l)
+		}
+		if id := a.header.Get("X-Jotgate-Diagnosis"); id == "" || !strings.Contains(d.log.String(), "login refused") || !strings.Contains(d.log.String(), id) {
+			t.Errorf("%s: the operator's log does not have the id %q", role, id)
+		}
+	}
+	refusal("none", jwt, 400, policy.Check{Name: "request", Note: `role "none" could not be found`}, false)
+	refusal("near", "", 400, policy.Check{Name: "request", Note: "missing token"}, false)
+	refusal("far", jwt, 403, policy.Check{
+		Name: "address", Reason: "address", Expected: "198.51.100.0/24", Received: "192.0.2.1", Note: "the role is bound to other addresses",
+	}, false)
+	d.do("POST", "sys/mounts/auth/jwt/tune", rootToken, map[string]any{"token_type": "batch"}).want(204)
+	refusal("counted", jwt, 400, policy.Check{Name: "issue", Note: `batch tokens cannot have "num_uses" set`}, true)
+	d.do("POST", "sys/mounts/auth/jwt/tune", rootToken, map[string]any{"token_type": "default-service"}).want(204)
+	d.do("POST", "identity/entity/id/"+entity, rootToken, map[string]any{"disabled": true}).want(204)
+	refusal("near", jwt, 403, policy.Check{Name: "issue", Reason: "entity_disabled", Note: "entity_disabled"}, true)
 }
 
 func TestClaimsForTheAuditLogAreChecked(t *testing.T) {
