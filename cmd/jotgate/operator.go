@@ -61,7 +61,7 @@ func (a *app) newInit() *cobra.Command {
 	fl.IntVar(&f.threshold, "t", 3, "same as -key-threshold")
 	fl.IntVar(&f.recoveryShares, "recovery-shares", 5, "number of recovery shares (auto-unseal only)")
 	fl.IntVar(&f.recoveryThreshold, "recovery-threshold", 3, "number of recovery shares needed (auto-unseal only)")
-	fl.StringSliceVar(&f.pgpKeys, "pgp-keys", nil, "files of PGP public keys, one for each share")
+	fl.StringSliceVar(&f.pgpKeys, "pgp-keys", nil, "files of PGP public keys, one for each share; each share is encrypted to its key")
 	fl.StringSliceVar(&f.recoveryPGPKeys, "recovery-pgp-keys", nil, "files of PGP public keys, one for each recovery share")
 	fl.StringVar(&f.rootPGPKey, "root-token-pgp-key", "", "file of the PGP public key for the root token")
 	fl.BoolVar(&f.status, "status", false, "say whether the server is initialised: status 0 yes, 2 no, 1 error")
@@ -130,27 +130,21 @@ func (f initFlags) body(a *app, sealType string) (map[string]any, error) {
 		body["secret_shares"], body["secret_threshold"] = 0, 0
 		body["recovery_shares"], body["recovery_threshold"] = f.recoveryShares, f.recoveryThreshold
 	}
-	for name, files := range map[string][]string{"pgp_keys": f.pgpKeys, "recovery_pgp_keys": f.recoveryPGPKeys} {
-		var keys []string
-		for _, file := range files {
-			key, err := a.env.ReadFile(file)
-			if err != nil {
-				return nil, err
-			}
-			keys = append(keys, string(key))
-		}
-		if keys != nil {
-			body[name] = keys
-		}
-	}
-	if f.rootPGPKey != "" {
-		key, err := a.env.ReadFile(f.rootPGPKey)
+	for _, l := range []struct {
+		flag, field string
+		files       []string
+	}{{"pgp-keys", "pgp_keys", f.pgpKeys}, {"recovery-pgp-keys", "recovery_pgp_keys", f.recoveryPGPKeys}} {
+		keys, err := a.pgpKeys(l.flag, l.files)
 		if err != nil {
 			return nil, err
 		}
-		body["root_token_pgp_key"] = string(key)
+		if keys != nil {
+			body[l.field] = keys
+		}
 	}
-	return body, nil
+	key, err := a.pgpKey("root-token-pgp-key", f.rootPGPKey)
+	body["root_token_pgp_key"] = key
+	return body, err
 }
 
 func (a *app) printInit(f initFlags, out *initAnswer, sealType string) error {

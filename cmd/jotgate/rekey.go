@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -16,6 +19,8 @@ type quorum struct {
 	begin                func() (map[string]any, error)
 	// other returns the paths that the flags choose instead; nil: never any.
 	other func(init bool) (start, update string)
+	// instead does what other flags ask for; false: they ask for nothing.
+	instead func(cmd *cobra.Command) (bool, error)
 }
 
 // progress is what such an operation answers after each share.
@@ -33,22 +38,45 @@ type progress struct {
 	EncodedRoot  string   `json:"encoded_root_token,omitzero"`
 	OTP          string   `json:"otp,omitzero"`
 	OTPLength    int      `json:"otp_length,omitzero"`
+	Fingerprints []string `json:"pgp_fingerprints,omitempty"`
+	Fingerprint  string   `json:"pgp_fingerprint,omitzero"`
+	Backup       bool     `json:"backup,omitzero"`
 }
 
 func (a *app) newRekey() *cobra.Command {
 	var shares, threshold int
-	var verify bool
+	var verify, backup, retrieve, remove bool
+	var pgpFiles []string
 	cmd := a.newQuorum(quorum{
 		name: "rekey", short: "Replace the shares of the root key by new ones",
 		example: "  jotgate operator rekey -init -key-shares=3 -key-threshold=2\n  jotgate operator rekey -nonce=NONCE\n" +
-			"  jotgate operator rekey -init -key-shares=3 -key-threshold=2 -verify\n  jotgate operator rekey -verify -nonce=VERIFICATION-NONCE",
+			"  jotgate operator rekey -init -key-shares=3 -key-threshold=2 -verify\n  jotgate operator rekey -verify -nonce=VERIFICATION-NONCE\n" +
+			"  jotgate operator rekey -init -key-shares=2 -key-threshold=2 -pgp-keys=anna.asc,ben.asc -backup\n  jotgate operator rekey -backup-retrieve",
 		start: "sys/rekey/init", update: "sys/rekey/update",
 		begin: func() (map[string]any, error) {
 			body := map[string]any{"secret_shares": shares, "secret_threshold": threshold}
 			if verify {
 				body["require_verification"] = true
 			}
-			return body, nil
+			keys, err := a.pgpKeys("pgp-keys", pgpFiles)
+			if keys != nil {
+				body["pgp_keys"], body["backup"] = keys, backup
+			} else if backup && err == nil {
+				err = cli.Usagef("-backup keeps encrypted shares only: name the holders' keys with -pgp-keys")
+			}
+			return body, err
+		},
+		instead: func(cmd *cobra.Command) (bool, error) {
+			switch {
+			case retrieve:
+				return true, a.rekeyBackup(cmd)
+			case remove:
+				if err := a.do(cmd, http.MethodDelete, "sys/rekey/backup", nil); err != nil {
+					return true, failed(err, "Error deleting the kept shares")
+				}
+				return true, a.done("Success! Deleted the kept shares (if there were any)")
+			}
+			return false, nil
 		},
 		other: func(init bool) (start, update string) {
 			if !verify || init {
@@ -59,17 +87,60 @@ func (a *app) newRekey() *cobra.Command {
 	})
 	cmd.Flags().IntVar(&shares, "key-shares", 5, "number of new shares")
 	cmd.Flags().IntVar(&threshold, "key-threshold", 3, "number of new shares needed to unseal")
+	cmd.Flags().StringSliceVar(&pgpFiles, "pgp-keys", nil, "with -init: files of PGP public keys, one for each new share")
+	cmd.Flags().BoolVar(&backup, "backup", false, "with -init and -pgp-keys: the server keeps the encrypted shares")
+	cmd.Flags().BoolVar(&retrieve, "backup-retrieve", false, "show the kept shares, still encrypted")
+	cmd.Flags().BoolVar(&remove, "backup-delete", false, "delete the kept shares")
 	cmd.Flags().BoolVar(&verify, "verify", false, "with -init: the new shares count once they were given back;\notherwise: give, look at or forget those given back")
 	return cmd
 }
 
+// rekeyBackup shows the shares that the server keeps, which only the holders of
+// their keys can read.
+func (a *app) rekeyBackup(cmd *cobra.Command) error {
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	var kept struct {
+		Data struct {
+			Nonce string              `json:"nonce"`
+			Hex   map[string][]string `json:"keys"`
+			Keys  map[string][]string `json:"keys_base64"`
+		} `json:"data"`
+	}
+	if err := c.plain(cmd.Context(), request{method: http.MethodGet, path: "sys/rekey/backup"}, &kept); err != nil {
+		return failed(err, "Error retrieving the kept shares")
+	}
+	if done, err := a.printData(kept.Data); done {
+		return err
+	}
+	rows := [][]string{{"Rekey Nonce", kept.Data.Nonce}}
+	for _, fingerprint := range slices.Sorted(maps.Keys(kept.Data.Keys)) {
+		for _, k := range kept.Data.Keys[fingerprint] {
+			rows = append(rows, []string{"Key for " + fingerprint, k})
+		}
+	}
+	a.printPairs(rows)
+	return nil
+}
+
 func (a *app) newGenerateRoot() *cobra.Command {
-	return a.newQuorum(quorum{
+	var pgpFile string
+	cmd := a.newQuorum(quorum{
 		name: "generate-root", short: "Make a new root token with a quorum of shares",
 		example: "  jotgate operator generate-root -init\n  jotgate operator generate-root -nonce=NONCE\n  jotgate operator generate-root -decode=ENCODED -otp=OTP",
 		start:   "sys/generate-root/attempt", update: "sys/generate-root/update",
-		begin: func() (map[string]any, error) { return map[string]any{}, nil },
+		begin: func() (map[string]any, error) {
+			key, err := a.pgpKey("pgp-key", pgpFile)
+			if key == "" {
+				return map[string]any{}, err
+			}
+			return map[string]any{"pgp_key": key}, nil
+		},
 	})
+	cmd.Flags().StringVar(&pgpFile, "pgp-key", "", "with -init: file of the PGP public key that encrypts the token, instead of a one-time password")
+	return cmd
 }
 
 func (a *app) newQuorum(q quorum) *cobra.Command {
@@ -80,6 +151,11 @@ func (a *app) newQuorum(q quorum) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if decode != "" {
 				return a.decodeRoot(decode, otp)
+			}
+			if q.instead != nil {
+				if done, err := q.instead(cmd); done {
+					return err
+				}
 			}
 			c, err := a.client()
 			if err != nil {
@@ -160,7 +236,13 @@ func (a *app) printProgress(p *progress) error {
 	if p.VerifyNonce != "" {
 		rows = append(rows, []string{"Verification Nonce", p.VerifyNonce})
 	}
-	if p.OTP != "" {
+	if p.Fingerprint != "" {
+		p.Fingerprints = []string{p.Fingerprint}
+	}
+	if len(p.Fingerprints) > 0 {
+		rows = append(rows, []string{"PGP Fingerprints", strings.Join(p.Fingerprints, ", ")})
+	}
+	if p.OTP != "" && p.Fingerprint == "" {
 		rows = append(rows, []string{"OTP", p.OTP}, []string{"OTP Length", count(p.OTPLength)})
 	}
 	if p.EncodedToken == "" {

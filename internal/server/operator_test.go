@@ -165,7 +165,7 @@ func TestRekeyRefusesWhatIsWrongWithOneClearMessage(t *testing.T) {
 	v.refused(400, "shares must be at least one", "PUT", "sys/rekey/init", `{}`)
 	v.refused(400, "threshold cannot be larger than shares", "PUT", "sys/rekey/init", `{"secret_shares":2,"secret_threshold":3}`)
 	v.refused(400, "shares must be less than 256", "PUT", "sys/rekey/init", `{"secret_shares":4294967297,"secret_threshold":2}`)
-	v.refused(400, "PGP", "PUT", "sys/rekey/init", `{"secret_shares":1,"secret_threshold":1,"pgp_keys":["x"]}`)
+	v.refused(400, "error parsing given PGP key", "PUT", "sys/rekey/init", `{"secret_shares":1,"secret_threshold":1,"pgp_keys":["x"]}`)
 	v.ok("DELETE", "sys/rekey/init", "") // nothing to cancel
 	st := v.ok("PUT", "sys/rekey/init", `{"secret_shares":1,"secret_threshold":1}`)
 	v.refused(400, "already in progress", "PUT", "sys/rekey/init", `{"secret_shares":1,"secret_threshold":1}`)

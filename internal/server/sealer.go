@@ -29,19 +29,20 @@ func (o sealer) Status(ctx context.Context) (vaultapi.SealStatus, error) {
 func (o sealer) Init(ctx context.Context, r vaultapi.InitRequest) (vaultapi.InitResult, error) {
 	o.s.mu.Lock()
 	defer o.s.mu.Unlock()
-	if r.Recovery && o.s.unsealKey == nil {
-		return vaultapi.InitResult{}, fault.New(fault.Invalid,
-			"parameters recovery_shares,recovery_threshold not applicable to seal type shamir")
-	}
-	opts := seal.InitOptions{Shares: r.Shares, Threshold: r.Threshold}
-	if o.s.unsealKey != nil {
-		opts = seal.InitOptions{Key: o.s.unsealKey}
+	opts, err := o.initOptions(r)
+	if err != nil {
+		return vaultapi.InitResult{}, err
 	}
 	res, err := o.s.barrier.Init(ctx, opts)
 	if err != nil {
 		return vaultapi.InitResult{}, err
 	}
 	out := vaultapi.InitResult{Shares: res.Shares}
+	if len(r.PGPKeys) > 0 {
+		if out.Shares, err = encryptShares(res.Shares, r.PGPKeys); err != nil {
+			return vaultapi.InitResult{}, err
+		}
+	}
 	if opts.Key == nil {
 		for _, share := range res.Shares[:r.Threshold] {
 			if _, err := o.s.barrier.Unseal(ctx, share); err != nil {
@@ -52,11 +53,29 @@ func (o sealer) Init(ctx context.Context, r vaultapi.InitRequest) (vaultapi.Init
 	if out.RootToken, err = o.s.issueRoot(ctx, ""); err != nil {
 		return out, err
 	}
+	if !r.RootKey.IsZero() {
+		if out.RootToken, err = encryptToken(out.RootToken, r.RootKey); err != nil {
+			return vaultapi.InitResult{}, err
+		}
+	}
 	if opts.Key == nil {
 		o.s.barrier.Seal()
 		return out, nil
 	}
 	return out, o.s.unlock(ctx)
+}
+
+// initOptions refuses what does not fit how this node is unsealed.
+func (o sealer) initOptions(r vaultapi.InitRequest) (seal.InitOptions, error) {
+	switch {
+	case o.s.unsealKey != nil && len(r.PGPKeys) > 0:
+		return seal.InitOptions{}, errNoShares
+	case o.s.unsealKey != nil:
+		return seal.InitOptions{Key: o.s.unsealKey}, nil
+	case r.Recovery:
+		return seal.InitOptions{}, fault.New(fault.Invalid, "parameters recovery_shares,recovery_threshold not applicable to seal type shamir")
+	}
+	return seal.InitOptions{Shares: r.Shares, Threshold: r.Threshold}, nil
 }
 
 func (o sealer) Unseal(ctx context.Context, share []byte) error {

@@ -3,10 +3,12 @@ package server
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"sync"
 
 	"github.com/jotgate/jotgate/internal/api/vaultapi"
 	"github.com/jotgate/jotgate/internal/fault"
+	"github.com/jotgate/jotgate/internal/pgp"
 	"github.com/jotgate/jotgate/internal/seal"
 )
 
@@ -25,12 +27,13 @@ type rekeyer struct {
 	want   vaultapi.RekeyRequest
 	fresh  *seal.NewUnsealKey // made, and waiting for verification
 	verify ceremony
+	undo   func(context.Context) error // takes back what was kept; nil: nothing was
 }
 
 func (r *rekeyer) forget() {
 	r.old.end()
 	r.verify.end()
-	r.fresh, r.want = nil, vaultapi.RekeyRequest{}
+	r.fresh, r.want, r.undo = nil, vaultapi.RekeyRequest{}, nil
 }
 
 // Status implements vaultapi.Rekeyer.
@@ -48,6 +51,7 @@ func (r *rekeyer) status(ctx context.Context) (vaultapi.RekeyStatus, error) {
 	return vaultapi.RekeyStatus{
 		Progress: r.old.progress(st.Threshold), Shares: r.want.Shares, Threshold: r.want.Threshold,
 		Verify: r.want.Verify, VerifyNonce: r.verify.nonce,
+		Fingerprints: pgp.Fingerprints(r.want.PGPKeys), Backup: r.want.Backup,
 	}, nil
 }
 
@@ -64,6 +68,9 @@ func (r *rekeyer) Start(ctx context.Context, want vaultapi.RekeyRequest) (vaulta
 	if r.s.unsealKey != nil && want.Shares != 1 {
 		return vaultapi.RekeyStatus{}, fault.New(fault.Invalid, "this node unseals itself with one key: ask for one share with a threshold of one, which will be the new key; "+
 			"for more shares, set seal.type to \"shamir\" on every node first").WithReason("unseals_itself")
+	}
+	if r.s.unsealKey != nil && len(want.PGPKeys) > 0 {
+		return vaultapi.RekeyStatus{}, errNoShares
 	}
 	r.old.start()
 	r.want = want
@@ -104,17 +111,49 @@ func (r *rekeyer) Give(ctx context.Context, nonce string, share []byte) (vaultap
 		return vaultapi.RekeyStatus{}, err
 	}
 	st.Complete, st.NewShares = true, shares
+	if len(r.want.PGPKeys) > 0 {
+		if st.NewShares, err = r.encrypt(ctx, shares); err != nil {
+			return vaultapi.RekeyStatus{}, err
+		}
+	}
 	if r.want.Verify {
 		r.fresh = fresh
 		r.verify.start()
 		st.VerifyNonce = r.verify.nonce
 		return st, nil
 	}
-	if err := fresh.Commit(ctx); err != nil {
+	if err := r.commit(ctx, fresh); err != nil {
 		return vaultapi.RekeyStatus{}, err
 	}
-	r.done()
 	return st, nil
+}
+
+// commit puts the new key in force. If it was overtaken, its shares open
+// nothing, and the backup of those that do comes back.
+func (r *rekeyer) commit(ctx context.Context, fresh *seal.NewUnsealKey) error {
+	if err := fresh.Commit(ctx); err != nil {
+		if r.undo != nil {
+			err = errors.Join(err, r.undo(ctx))
+		}
+		return err
+	}
+	r.done()
+	return nil
+}
+
+// encrypt encrypts the new shares, and keeps a copy if one is wanted. It comes
+// before the new key counts: an answer that is lost loses no shares then.
+func (r *rekeyer) encrypt(ctx context.Context, shares [][]byte) ([][]byte, error) {
+	messages, err := encryptShares(shares, r.want.PGPKeys)
+	if err != nil || !r.want.Backup {
+		return messages, err
+	}
+	b := vaultapi.RekeyBackup{Nonce: r.old.nonce, Keys: map[string][][]byte{}}
+	for i, fingerprint := range pgp.Fingerprints(r.want.PGPKeys) {
+		b.Keys[fingerprint] = append(b.Keys[fingerprint], messages[i])
+	}
+	r.undo, err = r.keep(ctx, b)
+	return messages, err
 }
 
 // prepare makes the new key and returns what its holders are given.
@@ -185,10 +224,9 @@ func (r *rekeyer) Verify(ctx context.Context, nonce string, share []byte) (vault
 	if !right {
 		return vaultapi.RekeyStatus{}, seal.ErrWrongKey
 	}
-	if err := r.fresh.Commit(ctx); err != nil {
+	if err := r.commit(ctx, r.fresh); err != nil {
 		return vaultapi.RekeyStatus{}, err
 	}
 	st.Complete = true
-	r.done()
 	return st, nil
 }

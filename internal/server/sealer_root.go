@@ -8,6 +8,7 @@ import (
 
 	"github.com/jotgate/jotgate/internal/api/vaultapi"
 	"github.com/jotgate/jotgate/internal/fault"
+	"github.com/jotgate/jotgate/internal/pgp"
 	"github.com/jotgate/jotgate/internal/session"
 )
 
@@ -22,12 +23,13 @@ type rootMaker struct {
 	s     *Server
 	given ceremony
 	otp   []byte
+	key   pgp.Key // instead of otp; zero: none
 }
 
 func (m *rootMaker) forget() {
 	m.given.end()
 	clear(m.otp)
-	m.otp = nil
+	m.otp, m.key = nil, pgp.Key{}
 }
 
 // Status implements vaultapi.RootMaker.
@@ -42,17 +44,26 @@ func (m *rootMaker) status(ctx context.Context) (vaultapi.RootStatus, error) {
 	if err != nil {
 		return vaultapi.RootStatus{}, err
 	}
-	return vaultapi.RootStatus{Progress: m.given.progress(st.Threshold), OTPLength: session.ServiceTokenSize}, nil
+	out := vaultapi.RootStatus{Progress: m.given.progress(st.Threshold), OTPLength: session.ServiceTokenSize}
+	if !m.key.IsZero() {
+		out.Fingerprint = m.key.Fingerprint()
+	}
+	return out, nil
 }
 
 // Start implements vaultapi.RootMaker.
-func (m *rootMaker) Start(ctx context.Context, otp string) (vaultapi.RootStatus, error) {
+func (m *rootMaker) Start(ctx context.Context, r vaultapi.RootRequest) (vaultapi.RootStatus, error) {
 	m.Lock()
 	defer m.Unlock()
 	if m.given.started() {
 		return vaultapi.RootStatus{}, errStarted(rootName)
 	}
-	made := otp == ""
+	if !r.PGPKey.IsZero() {
+		m.given.start()
+		m.key = r.PGPKey
+		return m.status(ctx)
+	}
+	otp, made := r.OTP, r.OTP == ""
 	if made {
 		otp = newOTP()
 	}
@@ -102,10 +113,21 @@ func (m *rootMaker) Give(ctx context.Context, nonce string, share []byte) (vault
 	if err != nil {
 		return vaultapi.RootStatus{}, err
 	}
-	st.Complete, st.Encoded = true, cover(token, m.otp)
+	if st.Encoded, err = m.cover(token); err != nil {
+		return vaultapi.RootStatus{}, err
+	}
+	st.Complete = true
 	m.s.log.Warn("a root token was made for the holders of the shares")
 	m.forget()
 	return st, nil
+}
+
+// cover makes the token unreadable for everybody but whoever started.
+func (m *rootMaker) cover(token string) (string, error) {
+	if !m.key.IsZero() {
+		return encryptToken(token, m.key)
+	}
+	return cover(token, m.otp), nil
 }
 
 // cover returns token XOR otp, which have one length, in base64.

@@ -221,13 +221,15 @@ func TestSealedDoorAnswersOnlyStatus(t *testing.T) {
 	if got := d.do("GET", "sys/init", "", nil).want(200).json(); !reflect.DeepEqual(got, map[string]any{"initialized": false}) {
 		t.Errorf("init %v", got)
 	}
+	d.do("PUT", "sys/init", "", map[string]any{"pgp_keys": "x"}).refused(400, "error parsing given PGP key: it is not the base64 of a binary key")
+	d.do("PUT", "sys/init", "", map[string]any{"root_token_pgp_key": "x"}).refused(400, "error parsing given PGP key: it is not the base64 of a binary key")
+	d.do("PUT", "sys/init", "", map[string]any{"recovery_pgp_keys": "x"}).refused(400, "there are no recovery shares: leave recovery_pgp_keys out")
 	a := d.do("PUT", "sys/init", "", map[string]any{"secret_shares": 3, "secret_threshold": 2, "pgp_keys": nil, "root_token_pgp_key": ""}).want(200)
 	want := map[string]any{"keys": []any{"01", "02"}, "keys_base64": []any{"AQ==", "Ag=="}, "root_token": "hvs.root"}
 	if got := a.json(); !reflect.DeepEqual(got, want) {
 		t.Errorf("init %v", got)
 	}
 	d.do("PUT", "sys/init", "", map[string]any{}).refused(400, "Vault is already initialized")
-	d.do("PUT", "sys/init", "", map[string]any{"pgp_keys": "x"}).refused(400, "encrypting shares to PGP keys is not offered")
 	st := d.do("GET", "sys/health", "", nil).want(503).json()
 	if st["standby"] != true || st["replication_dr_mode"] != "unknown" || st["cluster_name"] != nil {
 		t.Errorf("sealed health %v", st)

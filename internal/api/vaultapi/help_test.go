@@ -162,6 +162,7 @@ func TestRootPathsNeedSudo(t *testing.T) {
 		{&systemBackend, Read, "config/auditing/request-headers"}, {&systemBackend, Update, "config/auditing/request-headers/x"},
 		{&systemBackend, Update, "revoke-prefix/x"}, {&systemBackend, Update, "leases/revoke-prefix/x"}, {&systemBackend, Update, "leases/revoke-force/x"},
 		{&systemBackend, List, "config/ui/headers"}, {&systemBackend, Read, "config/ui/headers/x"}, {&systemBackend, Update, "config/ui/headers/x"}, {&systemBackend, Delete, "config/ui/headers/x"},
+		{&systemBackend, Read, "rekey/backup"}, {&systemBackend, Delete, "rekey/backup"}, {&systemBackend, Read, "rotate/root/backup"}, {&systemBackend, Delete, "rotate/root/backup"},
 		{&systemBackend, Update, "loggers"}, {&systemBackend, Delete, "loggers"}, {&systemBackend, Update, "loggers/core"}, {&systemBackend, Delete, "loggers/core"},
 		{&systemBackend, List, "leases/lookup/x"}, {&systemBackend, Update, "seal"}, {&systemBackend, Update, "step-down"},
 		{&tokenBackend, List, "accessors"}, {&tokenBackend, Update, "revoke-orphan"},

@@ -8,6 +8,8 @@ import (
 	"strconv"
 
 	"github.com/jotgate/jotgate/internal/fault"
+	"github.com/jotgate/jotgate/internal/pgp"
+	"github.com/jotgate/jotgate/internal/seal"
 )
 
 // CompatVersion is the release of the reference whose features clients may
@@ -48,9 +50,14 @@ type InitRequest struct {
 	// Recovery is set when recovery keys are asked for, which a seal that is
 	// opened with shares does not have.
 	Recovery bool
+	// PGPKeys, one for each share, and RootKey encrypt what is handed out. None
+	// and the zero Key leave it readable.
+	PGPKeys []pgp.Key
+	RootKey pgp.Key
 }
 
-// InitResult is handed out once.
+// InitResult is handed out once. What was encrypted stands there as OpenPGP
+// messages: the share's text in hex inside; the root token's message in base64.
 type InitResult struct {
 	Shares    [][]byte
 	RootToken string
@@ -256,14 +263,32 @@ func (d *Door) init(c *Call) error {
 	if err != nil {
 		return err
 	}
+	st, err := s.Status(c.http.Context())
+	if err != nil {
+		return err
+	}
+	if st.Initialized { // before anything that strangers could make expensive
+		return seal.ErrInitialized
+	}
 	if err := c.bare(initFields); err != nil {
 		return err
 	}
-	if len(c.List("pgp_keys")) > 0 || c.String("root_token_pgp_key") != "" || len(c.List("recovery_pgp_keys")) > 0 {
-		return fault.New(fault.Invalid, "encrypting shares to PGP keys is not offered")
+	if len(c.List("recovery_pgp_keys")) > 0 {
+		return fault.New(fault.Invalid, "there are no recovery shares: leave recovery_pgp_keys out")
 	}
 	r := InitRequest{Shares: int(c.Int("secret_shares")), Threshold: int(c.Int("secret_threshold"))}
 	r.Recovery = c.Int("recovery_shares") != 0 || c.Int("recovery_threshold") != 0
+	if r.PGPKeys, err = pgp.ParseAll(c.List("pgp_keys"), d.now); err != nil {
+		return err
+	}
+	if n := len(r.PGPKeys); n > 0 && n != r.Shares {
+		return fault.New(fault.Invalid, "incorrect number of PGP keys: as many are needed as there are shares")
+	}
+	if text := c.String("root_token_pgp_key"); text != "" {
+		if r.RootKey, err = pgp.Parse(text, d.now); err != nil {
+			return err
+		}
+	}
 	res, err := s.Init(c.http.Context(), r)
 	if err != nil {
 		return err

@@ -67,6 +67,7 @@ var sysStatusRows = []Row{
 	{Verbs: []string{Update}, Pattern: "init", Auth: route.Public, Action: "initialize", Body: SmallBody, Help: "Make a root key, its shares and a root token.",
 		Handler: Action{Do: noHandler, Fields: []Field{
 			{Name: "secret_shares", Type: Int, Help: "How many shares to make."}, {Name: "secret_threshold", Type: Int, Help: "How many shares unseal."},
+			{Name: "pgp_keys", Type: CommaList, Help: "A public key for each share, as the base64 of its binary form."}, {Name: "root_token_pgp_key", Help: "A public key for the root token."},
 		}}},
 	{Verbs: []string{Update}, Pattern: "unseal", Auth: route.Public, Action: "unseal", Body: SmallBody, Help: "Give one share of the unseal key.",
 		Handler: Action{Do: noHandler, Fields: []Field{

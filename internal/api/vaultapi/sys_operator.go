@@ -8,6 +8,7 @@ import (
 	"github.com/jotgate/jotgate/internal/api/route"
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/gate"
+	"github.com/jotgate/jotgate/internal/pgp"
 )
 
 // Progress tells how far an operation is that takes several shares.
@@ -25,6 +26,10 @@ type RekeyRequest struct {
 	// Verify leaves the old shares in force until the holders of the new ones
 	// have shown that they have them.
 	Verify bool
+	// PGPKeys, one for each share, encrypt the new shares; none leaves them
+	// readable. Backup keeps the encrypted shares until they are deleted.
+	PGPKeys []pgp.Key
+	Backup  bool
 }
 
 // RekeyStatus is where a change of the shares stands.
@@ -33,7 +38,16 @@ type RekeyStatus struct {
 	Shares, Threshold int // of the new key
 	Verify            bool
 	VerifyNonce       string   // "" until the new shares are there and wait for verification
-	NewShares         [][]byte // only in the answer to the last old share
+	NewShares         [][]byte // only in the answer to the last old share; OpenPGP messages if it has keys
+	Fingerprints      []string // of the PGP keys; nil without
+	Backup            bool
+}
+
+// RekeyBackup are the new shares that the last change with a backup made, as
+// OpenPGP messages, by the fingerprint of the key that opens them.
+type RekeyBackup struct {
+	Nonce string
+	Keys  map[string][][]byte
 }
 
 // Rekeyer changes who can unseal. Its operations are per node and in memory.
@@ -52,6 +66,10 @@ type Rekeyer interface {
 	RestartVerification() error
 	// Verify adds one of the new shares.
 	Verify(ctx context.Context, nonce string, share []byte) (RekeyStatus, error)
+	// Backup returns what the last change with a backup kept; false: nothing.
+	Backup(ctx context.Context) (RekeyBackup, bool, error)
+	// DeleteBackup removes it. Nothing to remove is no error.
+	DeleteBackup(ctx context.Context) error
 }
 
 // RootStatus is where the making of a root token stands.
@@ -59,23 +77,32 @@ type RootStatus struct {
 	Progress
 	OTP       string // only in the answer to a start that named none
 	OTPLength int
-	Encoded   string // the token XOR the OTP, in base64; only in the last answer
+	Encoded   string // the token XOR the OTP, or as an OpenPGP message, in base64; only in the last answer
+	// Fingerprint of the PGP key; "" with an OTP.
+	Fingerprint string
+}
+
+// RootRequest asks for a root token. The zero value has an OTP made up.
+type RootRequest struct {
+	OTP    string  // the one-time password that will cover the token; "" has one made
+	PGPKey pgp.Key // encrypts the token instead; the zero Key: none
 }
 
 // RootMaker makes a root token for those who bring enough shares. As Rekeyer,
 // it is per node and in memory.
 type RootMaker interface {
 	Status(ctx context.Context) (RootStatus, error)
-	// Start begins. otp is the one-time password that will cover the token; ""
-	// has one made.
-	Start(ctx context.Context, otp string) (RootStatus, error)
+	Start(ctx context.Context, r RootRequest) (RootStatus, error)
 	Cancel(nonce string) error
 	Give(ctx context.Context, nonce string, share []byte) (RootStatus, error)
 }
 
 var (
-	nonceField  = Field{Name: "nonce", Help: "The operation's nonce, from its start."}
-	pgpFields   = []Field{{Name: "pgp_keys", Type: CommaList, Help: "Must be empty: encrypting to PGP keys is not offered."}, {Name: "backup", Type: Bool, Help: "Must be false, for the same reason."}}
+	nonceField = Field{Name: "nonce", Help: "The operation's nonce, from its start."}
+	pgpFields  = []Field{
+		{Name: "pgp_keys", Type: CommaList, Help: "A public key for each new share, as the base64 of its binary form."},
+		{Name: "backup", Type: Bool, Help: "Keep the encrypted shares at rekey/backup."},
+	}
 	shareFields = []Field{{Name: "key", Help: "One share, in hex or base64."}, nonceField}
 	rekeyFields = append([]Field{
 		{Name: "secret_shares", Type: Int, Help: "How many new shares there will be."},
@@ -85,7 +112,7 @@ var (
 	}, pgpFields...)
 	rootFields = []Field{
 		{Name: "otp", Help: "The one-time password that covers the token; it is made up if left out."},
-		{Name: "pgp_key", Help: "Must be empty: encrypting to a PGP key is not offered."},
+		{Name: "pgp_key", Help: "A public key that encrypts the token, instead of otp."},
 	}
 )
 
@@ -96,7 +123,7 @@ var (
 var sysOperatorRows = []Row{
 	{Verbs: []string{Read}, Pattern: "rekey/init", Auth: route.Authenticated, Action: "rekey-attempt-read-progress", Help: "Read how far a change of the shares is.",
 		Handler: Action{Do: readRekey}},
-	{Verbs: []string{Update}, Pattern: "rekey/init", Auth: route.Authenticated, Sudo: true, Action: "rekey-attempt-initialize", Body: SmallBody, Help: "Start a change of the shares.",
+	{Verbs: []string{Update}, Pattern: "rekey/init", Auth: route.Authenticated, Sudo: true, Action: "rekey-attempt-initialize", Body: keysBody, Help: "Start a change of the shares.",
 		Handler: Action{Do: startRekey, Fields: rekeyFields}},
 	{Verbs: []string{Delete}, Pattern: "rekey/init", Auth: route.Authenticated, Sudo: true, Action: "rekey-attempt-cancel", Help: "Cancel a change of the shares.",
 		Handler: Action{Do: cancel((*Call).rekeyer), Fields: []Field{nonceField}}},
@@ -108,6 +135,10 @@ var sysOperatorRows = []Row{
 		Handler: Action{Do: give((*Call).rekeyer, Rekeyer.Verify, verifyReply), Fields: shareFields}},
 	{Verbs: []string{Delete}, Pattern: "rekey/verify", Auth: route.Authenticated, Sudo: true, Action: "rekey-verification-cancel", Help: "Forget the new shares given so far.",
 		Handler: Action{Do: restartVerify, Fields: []Field{nonceField}}},
+	{Verbs: []string{Read}, Pattern: "rekey/backup", Auth: route.Authenticated, Sudo: true, Action: "rekey-read-backup-key", Help: "Read the encrypted shares that the last change with a backup made.",
+		Handler: Action{Do: readBackup}},
+	{Verbs: []string{Delete}, Pattern: "rekey/backup", Auth: route.Authenticated, Sudo: true, Action: "rekey-delete-backup-key", Help: "Delete the encrypted shares that are kept.",
+		Handler: Action{Do: deleteBackup}},
 	{Verbs: []string{Read}, Pattern: "generate-root/attempt", Auth: route.Authenticated, Action: "root-token-generation-read-progress", Help: "Read how far the making of a root token is.",
 		Handler: Action{Do: readRoot, Emergency: true}},
 	{Verbs: []string{Update}, Pattern: "generate-root/attempt", Auth: route.Authenticated, Sudo: true, Action: "root-token-generation-initialize", Body: SmallBody, Help: "Start to make a root token.",
@@ -154,12 +185,8 @@ func (c *Call) share() (nonce string, share []byte, err error) {
 	return c.String("nonce"), share, err
 }
 
-func noPGP(c *Call) error {
-	if len(c.List("pgp_keys")) > 0 || c.String("pgp_key") != "" || c.Bool("backup") {
-		return fault.New(fault.Invalid, "encrypting to PGP keys is not offered")
-	}
-	return nil
-}
+// keysBody is room for the PGP keys of many holders.
+const keysBody = 4 << 20
 
 func rekeyReply(st RekeyStatus, err error) (*Reply, error) {
 	if err != nil {
@@ -167,7 +194,7 @@ func rekeyReply(st RekeyStatus, err error) (*Reply, error) {
 	}
 	f := map[string]any{
 		"nonce": st.Nonce, "started": st.Started, "t": st.Threshold, "n": st.Shares,
-		"progress": st.Given, "required": st.Needed, "pgp_fingerprints": nil, "backup": false,
+		"progress": st.Given, "required": st.Needed, "pgp_fingerprints": st.Fingerprints, "backup": st.Backup,
 		"verification_required": st.Verify,
 	}
 	if st.VerifyNonce != "" {
@@ -199,15 +226,49 @@ func readRekey(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
 
 func startRekey(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
 	r, err := c.rekeyer()
-	if err == nil {
-		err = noPGP(c)
-	}
 	if err != nil {
 		return nil, err
 	}
-	return rekeyReply(r.Start(ctx, RekeyRequest{
-		Shares: small(c.Int("secret_shares")), Threshold: small(c.Int("secret_threshold")), Verify: c.Bool("require_verification"),
-	}))
+	want := RekeyRequest{
+		Shares: small(c.Int("secret_shares")), Threshold: small(c.Int("secret_threshold")), Verify: c.Bool("require_verification"), Backup: c.Bool("backup"),
+	}
+	if want.PGPKeys, err = pgp.ParseAll(c.List("pgp_keys"), c.Runtime.now); err != nil {
+		return nil, err
+	}
+	switch n := len(want.PGPKeys); {
+	case want.Backup && n == 0:
+		return nil, fault.New(fault.Invalid, "cannot request a backup of the new keys without providing PGP keys for encryption")
+	case n > 0 && n != want.Shares:
+		return nil, fault.New(fault.Invalid, "incorrect number of PGP keys for rekey: as many are needed as there will be shares")
+	}
+	return rekeyReply(r.Start(ctx, want))
+}
+
+func readBackup(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
+	r, err := c.rekeyer()
+	if err != nil {
+		return nil, err
+	}
+	b, ok, err := r.Backup(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case !ok:
+		return nil, fault.New(fault.Invalid, "no backed-up keys found")
+	}
+	keys, keysB64 := map[string]any{}, map[string]any{}
+	for fingerprint, messages := range b.Keys {
+		keys[fingerprint], keysB64[fingerprint] = encodeShares(messages)
+	}
+	return &Reply{Doubled: true, Data: map[string]any{"nonce": b.Nonce, "keys": keys, "keys_base64": keysB64}}, nil
+}
+
+func deleteBackup(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
+	r, err := c.rekeyer()
+	if err != nil {
+		return nil, err
+	}
+	return nil, r.DeleteBackup(ctx)
 }
 
 // small keeps a number from changing its meaning where int is narrow.
@@ -274,7 +335,7 @@ func rootReply(st RootStatus, err error) (*Reply, error) {
 	}
 	return bareReply(map[string]any{
 		"nonce": st.Nonce, "started": st.Started, "progress": st.Given, "required": st.Needed, "complete": st.Complete,
-		"encoded_token": st.Encoded, "encoded_root_token": st.Encoded, "pgp_fingerprint": "",
+		"encoded_token": st.Encoded, "encoded_root_token": st.Encoded, "pgp_fingerprint": st.Fingerprint,
 		"otp": st.OTP, "otp_length": st.OTPLength,
 	})
 }
@@ -289,11 +350,17 @@ func readRoot(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
 
 func startRoot(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
 	m, err := c.rootMaker()
-	if err == nil {
-		err = noPGP(c)
-	}
 	if err != nil {
 		return nil, err
 	}
-	return rootReply(m.Start(ctx, c.String("otp")))
+	r := RootRequest{OTP: c.String("otp")}
+	if text := c.String("pgp_key"); text != "" {
+		if r.OTP != "" {
+			return nil, fault.New(fault.Invalid, "either 'otp' or 'pgp_key' covers the token: leave one of them out")
+		}
+		if r.PGPKey, err = pgp.Parse(text, c.Runtime.now); err != nil {
+			return nil, err
+		}
+	}
+	return rootReply(m.Start(ctx, r))
 }
