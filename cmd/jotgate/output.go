@@ -239,10 +239,10 @@ func keysOf(s *secret) ([]string, bool) {
 // printKeys shows a LIST answer: one key a line under "Keys", or a bare array.
 func (a *app) printKeys(s *secret, path string) error {
 	keys, ok := keysOf(s)
+	a.warn(s.Warnings)
 	if !ok || len(keys) == 0 {
 		return a.nothingListed(path)
 	}
-	a.warn(s.Warnings)
 	if a.set.field != "" {
 		return a.printField(s, a.set.field)
 	}

@@ -82,7 +82,7 @@ func split(token string) (header, claims object, err error) {
 	case len(parts) == 5:
 		return nil, nil, cli.Usagef("this is an encrypted token (JWE, five parts): its claims cannot be read without the key")
 	case len(parts) != 3:
-		return nil, nil, cli.Usagef("this is not a JWT: it has %d parts where three are expected, with dots between them", len(parts))
+		return nil, nil, cli.Usagef("this is not a JWT: three parts with dots between them are expected, and it has %d", len(parts))
 	}
 	if header, err = decodePart("header", parts[0]); err != nil {
 		return nil, nil, err

@@ -111,16 +111,17 @@ func generate(f keygenFlags) (crypto.Signer, error) {
 }
 
 // publicJWK writes a public key as an indented JWK with use, alg and kid.
-func publicJWK(pub crypto.PublicKey, kid, alg string) ([]byte, error) {
-	if alg == "" {
-		alg = defaultAlgorithm(pub)
+func publicJWK(pub crypto.PublicKey, kid, name string) ([]byte, error) {
+	alg, err := chooseAlgorithm(pub, name)
+	if err != nil {
+		return nil, err
 	}
-	key, err := jwt.NewKey(pub, kid, jwt.Algorithm(alg))
+	key, err := jwt.NewKey(pub, kid, alg)
 	if err != nil {
 		return nil, keyProblem("the key", err)
 	}
 	if kid == "" {
-		if key, err = jwt.NewKey(pub, key.Thumbprint(), jwt.Algorithm(alg)); err != nil {
+		if key, err = jwt.NewKey(pub, key.Thumbprint(), alg); err != nil {
 			return nil, keyProblem("the key", err)
 		}
 	}

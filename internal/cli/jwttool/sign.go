@@ -71,7 +71,7 @@ func (t *tool) sign(f signFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	alg, err := chooseAlgorithm(signer, f.alg)
+	alg, err := chooseAlgorithm(signer.Public(), f.alg)
 	if err != nil {
 		return err
 	}
@@ -204,15 +204,17 @@ func setExtra(claims object, f signFlags) (object, error) {
 	return claims, nil
 }
 
-func chooseAlgorithm(signer crypto.Signer, name string) (jwt.Algorithm, error) {
+// chooseAlgorithm returns the algorithm of that name, or the key's first one.
+// It must go with the key.
+func chooseAlgorithm(pub crypto.PublicKey, name string) (jwt.Algorithm, error) {
 	if name == "" {
-		name = defaultAlgorithm(signer.Public())
+		name = defaultAlgorithm(pub)
 	}
 	alg := jwt.Algorithm(name)
 	if !alg.Known() || alg.Symmetric() {
 		return "", cli.Usagef("-alg: %q is not an algorithm for a key pair", name)
 	}
-	key, err := jwt.NewKey(signer.Public(), "", "")
+	key, err := jwt.NewKey(pub, "", "")
 	if err != nil {
 		return "", keyProblem("the key", err)
 	}
