@@ -2,6 +2,7 @@ package authjwt
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/pem"
 	"fmt"
 	"slices"
@@ -268,6 +269,17 @@ func (c *Config) checkRest() error {
 	case "form_post":
 	default:
 		return invalid("invalid response_mode: %q", clip(c.ResponseMode))
+	}
+	return checkOIDs(c.CriticalCertExts)
+}
+
+// checkOIDs refuses what can never be the id of an extension, so that nobody
+// thinks that it is tolerated.
+func checkOIDs(ids []string) error {
+	for _, id := range ids {
+		if oid, err := x509.ParseOID(id); err != nil || oid.String() != id {
+			return invalid("invalid unsupported_critical_cert_extensions: %q is no object id such as 2.5.29.30", clip(id))
+		}
 	}
 	return nil
 }

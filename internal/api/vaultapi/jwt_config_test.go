@@ -118,6 +118,8 @@ func TestConfigRefusals(t *testing.T) {
 		"response type":         {static, map[string]any{"oidc_response_types": "token"}, "invalid response_types"},
 		"response mode":         {static, map[string]any{"oidc_response_mode": "x"}, `invalid response_mode: "x"`},
 		"query with id_token":   {static, map[string]any{"oidc_response_types": "id_token", "oidc_response_mode": "query"}, "query response_mode may not be used with an id_token response_type"},
+		"no object id":          {static, map[string]any{"unsupported_critical_cert_extensions": "2.5.29.30,zz"}, `invalid unsupported_critical_cert_extensions: "zz" is no object id such as 2.5.29.30`},
+		"object id misspelt":    {static, map[string]any{"unsupported_critical_cert_extensions": "2.5.29.030"}, `invalid unsupported_critical_cert_extensions: "2.5.29.030" is no object id`},
 		"provider unnamed":      {static, map[string]any{"provider_config": map[string]any{"x": "y"}}, "invalid provider_config: 'provider' field not found in provider_config"},
 		"provider unknown":      {static, map[string]any{"provider_config": map[string]any{"provider": "x"}}, `invalid provider_config: provider "x" not found in custom providers`},
 		"object for text":       {static, map[string]any{"bound_issuer": map[string]any{"s3cr3t": 1}}, `Field validation failed: error converting input for field "bound_issuer": `},
