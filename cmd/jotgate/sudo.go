@@ -20,9 +20,9 @@ var sudoPaths = []sudoPath{
 	{"sys/generate-root/*", "change"}, {"sys/loggers", "change"}, {"sys/loggers/*", "change"},
 	{"sys/leases", ""}, {"sys/leases/lookup", "list"}, {"sys/leases/lookup/*", "list"},
 	{"sys/leases/revoke-force/*", ""}, {"sys/leases/revoke-prefix/*", ""},
-	{"sys/plugins/catalog/*", ""}, {"sys/rekey/*", "change"}, {"sys/remount", ""},
+	{"sys/plugins/catalog/*", ""}, {"sys/rekey/*", "change"}, {"sys/rekey/backup", ""}, {"sys/remount", ""},
 	{"sys/revoke-force/*", ""}, {"sys/revoke-prefix/*", ""},
-	{"sys/rotate", ""}, {"sys/rotate/keyring", ""}, {"sys/rotate/root/*", "change"},
+	{"sys/rotate", ""}, {"sys/rotate/keyring", ""}, {"sys/rotate/root/*", "change"}, {"sys/rotate/root/backup", ""},
 	{"sys/seal", ""}, {"sys/step-down", ""}, {"sys/storage/raft/snapshot", ""},
 }
 
