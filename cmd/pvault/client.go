@@ -81,7 +81,7 @@ func (a *app) token() (string, error) {
 	}
 	v = strings.TrimSpace(v)
 	if v == "" || strings.ContainsFunc(v, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return "", cli.Usagef("--authtoken is empty or holds characters that no API key or JWT has")
+		return "", cli.WithHint(cli.Usagef("--authtoken is empty or holds characters that no API key or JWT has"), "give the key or the JWT alone, without \"Bearer\"")
 	}
 	return v, nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -125,6 +126,9 @@ func (a *app) newOp(o op) *cobra.Command {
 				return cli.WithHint(cli.Usagef("%s: --%s is required", cmd.CommandPath(), p.flag), "run \""+cmd.CommandPath()+" --help\" for its flags")
 			}
 		}
+		if flags := o.bodyFlags(); len(flags) > 0 && !slices.ContainsFunc(flags, func(f string) bool { return v.set[f] }) {
+			return cli.WithHint(cli.Usagef("%s: one of --%s is required", cmd.CommandPath(), strings.Join(flags, ", --")), "run \""+cmd.CommandPath()+" --help\" for its flags")
+		}
 		return a.run(cmd, o, v)
 	}
 	return cmd
@@ -199,6 +203,17 @@ func buildCall(o op, v values) (call, error) {
 		c.body, c.typ = raw, "application/json"
 	}
 	return c, nil
+}
+
+// bodyFlags are the flags of which one must give the whole body.
+func (o op) bodyFlags() []string {
+	var flags []string
+	for _, p := range o.params {
+		if p.in == isBody || p.in == isBlob || p.in == isSchema {
+			flags = append(flags, p.flag)
+		}
+	}
+	return flags
 }
 
 func place1(c *call, p param, v values, body map[string]any) error {

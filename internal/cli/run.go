@@ -89,6 +89,11 @@ func (e *Env) flagError(cmd *cobra.Command, err error) error {
 		return WithHint(Usagef("%s: %s%s: %q is not %s", cmd.CommandPath(), dash, bad.GetFlag().Name, bad.GetValue(), kind),
 			"run \""+cmd.CommandPath()+" --help\" for its flags")
 	}
+	// A word before the flag that no command of the group has is the mistake:
+	// the flag may well be one of the command that was meant.
+	if args := cmd.Flags().Args(); cmd.HasSubCommands() && len(args) > 0 {
+		return unknownCommand(cmd, args[0])
+	}
 	text := err.Error()
 	name, ok := strings.CutPrefix(text, "unknown flag: --")
 	if !ok {
