@@ -10,11 +10,13 @@ import (
 )
 
 func (a *app) newOperator() *cobra.Command {
-	return group("operator", "Initialise, seal and unseal the server", "  jotgate operator init -key-shares=5 -key-threshold=3\n  jotgate operator unseal",
+	cmd := group("operator", "Initialise, seal and unseal the server", "  jotgate operator init -key-shares=5 -key-threshold=3\n  jotgate operator unseal",
 		a.newInit(), a.newUnseal(),
 		a.simple("seal", "Seal the server", http.MethodPut, "sys/seal", "Error sealing", "Success! Vault is sealed."),
 		a.simple("step-down", "Give up being the active node", http.MethodPut, "sys/step-down", "Error stepping down", "Success! Stepped down."),
 		a.newRotate(), a.newKeyStatus(), a.newRekey(), a.newGenerateRoot(), a.newSnapshot())
+	cmd.AddCommand(newAbsent("jotgate operator", absentOperator)...)
+	return cmd
 }
 
 // simple builds a command that sends one request without a body.

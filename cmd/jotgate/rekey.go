@@ -126,32 +126,46 @@ func (a *app) rekeyBackup(cmd *cobra.Command) error {
 }
 
 func (a *app) newGenerateRoot() *cobra.Command {
-	var pgpFile string
+	var pgpFile, decode, otp string
+	var makeOTP bool
 	cmd := a.newQuorum(quorum{
 		name: "generate-root", short: "Make a new root token with a quorum of shares",
 		example: "  jotgate operator generate-root -init\n  jotgate operator generate-root -nonce=NONCE\n  jotgate operator generate-root -decode=ENCODED -otp=OTP",
-		start:   "sys/generate-root/attempt", update: "sys/generate-root/update",
+		start:   rootAttempt, update: "sys/generate-root/update",
 		begin: func() (map[string]any, error) {
+			body := map[string]any{}
 			key, err := a.pgpKey("pgp-key", pgpFile)
-			if key == "" {
-				return map[string]any{}, err
+			if key != "" {
+				body["pgp_key"] = key
 			}
-			return map[string]any{"pgp_key": key}, nil
+			if otp != "" {
+				body["otp"] = otp
+			}
+			return body, err
+		},
+		instead: func(cmd *cobra.Command) (bool, error) {
+			switch {
+			case decode != "":
+				return true, a.decodeRoot(decode, otp)
+			case makeOTP:
+				return true, a.generateOTP(cmd)
+			}
+			return false, nil
 		},
 	})
 	cmd.Flags().StringVar(&pgpFile, "pgp-key", "", "with -init: file of the PGP public key that encrypts the token, instead of a one-time password")
+	cmd.Flags().StringVar(&decode, "decode", "", "the encoded token to decode with -otp")
+	cmd.Flags().StringVar(&otp, "otp", "", "the one-time password that -init printed;\nwith -init: one to use instead of a new one")
+	cmd.Flags().BoolVar(&makeOTP, "generate-otp", false, "print a one-time password for -init")
 	return cmd
 }
 
 func (a *app) newQuorum(q quorum) *cobra.Command {
 	var init, cancel, status bool
-	var nonce, decode, otp string
+	var nonce string
 	cmd := &cobra.Command{
 		Use: q.name + " [flags] [SHARE]", Short: q.short, Example: q.example, Args: cli.NArgs(0, 1, "at most one share"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if decode != "" {
-				return a.decodeRoot(decode, otp)
-			}
 			if q.instead != nil {
 				if done, err := q.instead(cmd); done {
 					return err
@@ -193,10 +207,6 @@ func (a *app) newQuorum(q quorum) *cobra.Command {
 	cmd.Flags().BoolVar(&cancel, "cancel", false, "forget the operation")
 	cmd.Flags().BoolVar(&status, "status", false, "show how far it is")
 	cmd.Flags().StringVar(&nonce, "nonce", "", "the operation's nonce, from -init")
-	if q.name == "generate-root" {
-		cmd.Flags().StringVar(&decode, "decode", "", "the encoded token to decode with -otp")
-		cmd.Flags().StringVar(&otp, "otp", "", "the one-time password that -init printed")
-	}
 	return cmd
 }
 

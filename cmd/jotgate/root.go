@@ -45,7 +45,7 @@ or two: -format=json and --format=json are the same.`,
 		a.newKV(), a.newStatus(), a.newOperator(),
 		jwttool.New(env), a.newVersion(), a.newVersionHistory(),
 	)
-	root.AddCommand(newAbsent()...)
+	root.AddCommand(newAbsent("jotgate", absent)...)
 	return root
 }
 
