@@ -32,6 +32,11 @@ const (
 // the one walk over the file that its absence costs.
 const freelistPages = 8192
 
+// expiryFill is how full a page of the expiry index may get before it is split.
+// Its keys begin with a time, so most are added at the end, where pages that are
+// split in halves would stay half empty for ever.
+const expiryFill = 0.95
+
 type batch struct {
 	tx      *bolt.Tx
 	values  *bolt.Bucket
@@ -117,6 +122,7 @@ func (s *Store) begin() (*batch, error) {
 	if err := errors.Join(err, err2); err != nil {
 		return nil, errors.Join(err, rollback(tx))
 	}
+	expiry.FillPercent = expiryFill
 	return &batch{tx: tx, values: values, expiry: expiry, lull: s.lull, done: make(chan struct{})}, nil
 }
 

@@ -298,3 +298,31 @@ func TestReadOnlyUpdatesDoNotCommit(t *testing.T) {
 		t.Error("nothing was written and yet committed")
 	}
 }
+
+func TestTheExpiryIndexFillsItsPages(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	s := open(t, t.TempDir(), Options{SweepEvery: -1, Now: func() time.Time { return now }})
+	for i := range 200 {
+		err := s.Update(t.Context(), func(tx storage.Tx) error {
+			for j := range 20 {
+				key := []byte{byte(j * 7), byte(i), byte(j)} // in no order of time
+				if err := tx.Put(key, nil, now.Add(time.Hour+time.Duration(20*i+j)*time.Second)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	tx, err := s.db.Begin(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	st := tx.Bucket(bucketExpiry).Stats()
+	if full := float64(st.LeafInuse) / float64(st.LeafAlloc); st.KeyN != 4000 || full < 0.85 {
+		t.Errorf("%d keys fill %.0f %% of their pages", st.KeyN, 100*full)
+	}
+}
