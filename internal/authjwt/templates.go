@@ -3,8 +3,6 @@ package authjwt
 import (
 	"cmp"
 	"errors"
-	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -162,53 +160,6 @@ func (b *bounded) Write(p []byte) (int, error) {
 		return 0, errLong
 	}
 	return b.Builder.Write(p)
-}
-
-// boundedFuncs are the functions of templates that make texts, for short ones:
-// with the library's own, a template that doubles a text some dozen times
-// would fill the memory.
-var boundedFuncs = template.FuncMap{
-	"print":    short(fmt.Sprint),
-	"println":  short(fmt.Sprintln),
-	"html":     short(template.HTMLEscaper),
-	"js":       short(template.JSEscaper),
-	"urlquery": short(template.URLQueryEscaper),
-	"printf":   shortFormat,
-}
-
-func short(make func(...any) string) func(...any) (string, error) {
-	return func(args ...any) (string, error) {
-		if size(args) > maxMade {
-			return "", errLong
-		}
-		return make(args...), nil
-	}
-}
-
-// size is what the values come to as one text, counted no further than needed.
-func size(args []any) (n int) {
-	for _, a := range args {
-		if s, ok := a.(string); ok {
-			n += len(s)
-		} else {
-			n += len(fmt.Sprint(a))
-		}
-		if n > maxMade {
-			break
-		}
-	}
-	return n
-}
-
-// wideFormat finds the widths and precisions that make long texts of short
-// ones: those of three digits and more, and those that the arguments give.
-var wideFormat = regexp.MustCompile(`%[-+# 0-9.\[\]]*(\d{3}|[*\[])`)
-
-func shortFormat(format string, args ...any) (string, error) {
-	if wideFormat.MatchString(format) || size(append([]any{format}, args...)) > maxMade {
-		return "", errLong
-	}
-	return fmt.Sprintf(format, args...), nil
 }
 
 // admitted is a token that a role lets in, and what for.

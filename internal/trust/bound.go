@@ -80,7 +80,7 @@ func (w expected) matches(v jwt.Value) bool {
 	switch w.kind {
 	case jwt.KindString:
 		s, ok := v.Text()
-		return ok && (s == w.text || w.glob && globMatch(w.text, s))
+		return ok && (s == w.text || w.glob && Glob(w.text, s))
 	case jwt.KindBool:
 		b, ok := v.Bool()
 		return ok && b == w.truth
@@ -89,9 +89,9 @@ func (w expected) matches(v jwt.Value) bool {
 	return ok && n.Equal(w.number)
 }
 
-// globMatch reports whether all of s fits the pattern, in which "*" stands for
+// Glob reports whether all of s fits the pattern, in which "*" stands for
 // any run of characters, empty ones included, and nothing else is special.
-func globMatch(pattern, s string) bool {
+func Glob(pattern, s string) bool {
 	prefix, rest, star := strings.Cut(pattern, "*")
 	s, ok := strings.CutPrefix(s, prefix)
 	if !ok || !star {

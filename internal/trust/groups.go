@@ -49,7 +49,7 @@ func (p *problems) groups(s Spec) groupsRule {
 
 // name returns what a group is called here, or "" for one that does not count.
 func (g *groupsRule) name(group string) string {
-	if g.filter != nil && !slices.ContainsFunc(g.filter, func(f string) bool { return f == group || g.glob && globMatch(f, group) }) {
+	if g.filter != nil && !slices.ContainsFunc(g.filter, func(f string) bool { return f == group || g.glob && Glob(f, group) }) {
 		return ""
 	}
 	if g.mapping != nil {
