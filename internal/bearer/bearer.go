@@ -68,18 +68,16 @@ func (v *Verifier) remembered(snap *iam.Snapshot) *tokencache.Cache[*principal.P
 	if v.size < 0 {
 		return nil
 	}
-	m := v.memory.Load()
-	if m != nil && m.snapshot == snap {
-		return m.callers
+	for {
+		m := v.memory.Load()
+		if m != nil && m.snapshot == snap {
+			return m.callers
+		}
+		fresh := &memory{snap, tokencache.New[*principal.Principal](v.size)}
+		if v.memory.CompareAndSwap(m, fresh) {
+			return fresh.callers
+		}
 	}
-	fresh := &memory{snap, tokencache.New[*principal.Principal](v.size)}
-	if v.memory.CompareAndSwap(m, fresh) {
-		return fresh.callers
-	}
-	if m = v.memory.Load(); m.snapshot == snap {
-		return m.callers
-	}
-	return nil // another configuration came in just now: judge without memory
 }
 
 // Reasons of refusals, beside those of packages jwt, jwks and trust.
