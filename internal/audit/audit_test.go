@@ -97,7 +97,7 @@ func TestConcurrentEntriesAreWholeAndComplete(t *testing.T) {
 			dir := t.TempDir()
 			var list []Device
 			for i := range devices {
-				d := fileDevice(filepath.Join(dir, fmt.Sprint(i)))
+				d := fileDevice(filepath.Join(dir, fmt.Sprint(i)), "write_timeout", "1m")
 				d.Path = fmt.Sprint("f", i)
 				list = append(list, d)
 			}

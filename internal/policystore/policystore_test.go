@@ -2,6 +2,8 @@ package policystore
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -180,6 +182,75 @@ func TestATemplatedDenyIsNeverSkipped(t *testing.T) {
 		if !s.may(t, caller("e", []string{"p"}), acl.Read, "kv/m") {
 			t.Errorf("kv/m may not be read under %s", text)
 		}
+	}
+	// Where a "+" stands before the template, no literal head tells who is meant.
+	if _, err := s.Put(ctx, "p", `path "+/x/*" { capabilities = ["read"] } path "+/x/{{identity.entity.name}}" { capabilities = ["deny"] }`); err != nil {
+		t.Fatal(err)
+	}
+	if s.may(t, caller("e", []string{"p"}), acl.Read, "kv/x/n") || !s.may(t, caller("e", []string{"p"}), acl.Read, "kv/x/m") {
+		t.Error("a denial behind a + is not the caller's own")
+	}
+}
+
+type noIdentities struct{}
+
+var errNoIdentities = errors.New("out of reach")
+
+func (noIdentities) TemplateData(context.Context, string) (acl.TemplateData, error) {
+	return acl.TemplateData{}, errNoIdentities
+}
+
+// Without the caller's values a rule is missing, and it may be a denial.
+func TestWhoseValuesAreOutOfReachHasNoRules(t *testing.T) {
+	s, _ := open(t, Options{Identities: noIdentities{}})
+	if _, err := s.Put(t.Context(), "p", `path "kv/*" { capabilities = ["read"] } path "kv/{{identity.entity.name}}" { capabilities = ["deny"] }`); err != nil {
+		t.Fatal(err)
+	}
+	if a, err := s.For(t.Context(), caller("e", []string{"p"}), "kv/n"); !errors.Is(err, errNoIdentities) || a != nil {
+		t.Errorf("%v, %v", a, err)
+	}
+}
+
+func TestCachesAreBounded(t *testing.T) {
+	data := ids{}
+	s, _ := open(t, Options{Identities: data})
+	if _, err := s.Put(t.Context(), "p", `path "kv/{{identity.entity.name}}" { capabilities = ["read"] }`); err != nil {
+		t.Fatal(err)
+	}
+	for i := range maxSets + 10 {
+		s.may(t, caller("", []string{fmt.Sprint(i)}), acl.Read, "kv/x")
+		id := fmt.Sprint("e", i)
+		data[id] = acl.TemplateData{EntityID: id, EntityName: id}
+		if i < maxFilled+10 && !s.may(t, caller(id, []string{"p"}), acl.Read, "kv/"+id) {
+			t.Fatal("a full cache denies")
+		}
+		if snap := s.snap.Load(); len(snap.sets) > maxSets || len(snap.filled) > maxFilled {
+			t.Fatalf("%d combinations, %d filled in", len(snap.sets), len(snap.filled))
+		}
+	}
+}
+
+func TestPoliciesAreBounded(t *testing.T) {
+	s, st := open(t, Options{})
+	err := st.Update(t.Context(), func(tx storage.Tx) error {
+		for i := range maxPolicies {
+			if err := tx.Put(fmt.Appendf(nil, "policy/p%d", i), []byte(`{"text":"path \"x\" {}"}`), time.Time{}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Put(t.Context(), "new", `path "x" {}`); !fault.Is(err, fault.Conflict) {
+		t.Errorf("one more: %v", err)
+	}
+	if _, err := s.Put(t.Context(), "p0", `path "y" {}`); err != nil {
+		t.Errorf("another text for one of them: %v", err)
 	}
 }
 
