@@ -91,6 +91,10 @@ func TestFileIsPrivateAndNeverExecutable(t *testing.T) {
 			t.Errorf("mode %s: %v", mode, err)
 		}
 	}
+	newBroker(t, fileDevice(path, "mode", "0640")) // also where the file is there
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o640 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
 	if err := os.Chmod(path, 0o755); err != nil { //nolint:gosec // the point of the test
 		t.Fatal(err)
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -115,13 +117,16 @@ func TestPvaultLineCarriesItsReadersNames(t *testing.T) {
 }
 
 func TestHostileTextStaysInsideItsString(t *testing.T) {
-	for _, s := range []string{"a\nb", "\x00\x1b[2J", "\xff\xfe", "\u2028\u2029\u0085", `"}],"type":"x`, "\x7f", "ſ🔑"} {
+	for _, s := range []string{"a\nb", "\x00\x1b[2J", "\xff\xfe", "\u2028", "\u2029", "\u0080\u0085\u009f", `"}],"type":"x`, "\x7f", "ſ🔑"} {
 		e := &Entry{Error: s, Auth: Auth{Metadata: map[string]string{s: s}}, Req: RequestPart{Data: map[string]any{s: s, "raw": jsontext.Value(s)}}}
 		text, m := line(t, fileDevice("discard"), e)
-		for _, c := range []byte(text[:len(text)-1]) {
-			if c < 0x20 || c == 0x7f {
-				t.Errorf("%q: control byte %#x in the line", s, c)
+		for _, c := range text[:len(text)-1] {
+			if unicode.IsControl(c) || c == '\u2028' || c == '\u2029' {
+				t.Errorf("%q: control character %#x in the line", s, c)
 			}
+		}
+		if !utf8.ValidString(text) {
+			t.Errorf("%q: the line is no UTF-8", s)
 		}
 		if want := strings.ToValidUTF8(s, "\ufffd"); m["error"] != want && s != "\xff\xfe" {
 			t.Errorf("error = %q, want %q", m["error"], want)

@@ -2,6 +2,7 @@ package auditstore_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -195,6 +196,12 @@ func TestHeaders(t *testing.T) {
 	if h, ok := s.Headers().Get("x-SECRET"); !h || !ok {
 		t.Error("Get")
 	}
+	if all := s.Headers().All(); len(all) != 3 || all["x-forwarded-for"] {
+		t.Errorf("the node that set them knows %v", all)
+	}
+	if show, _ := s.Headers().Pick(http.Header{"User-Agent": {"u"}}); len(show) != 0 {
+		t.Errorf("absent headers are shown: %v", show)
+	}
 	if err := s.DeleteHeader(t.Context(), "X-SECRET"); err != nil {
 		t.Fatal(err)
 	}
@@ -203,5 +210,72 @@ func TestHeaders(t *testing.T) {
 	}
 	if show, hashed := (&auditstore.Headers{}).Pick(in); show != nil || hashed != nil {
 		t.Error("the zero Headers shows something")
+	}
+}
+
+func TestCredentialsAreHashedWhateverTheOperatorSays(t *testing.T) {
+	s, _ := node(t, openDB(t), "")
+	in := http.Header{}
+	names := []string{"Authorization", "Cookie", "Proxy-Authorization", "X-Vault-Token"}
+	for _, name := range names {
+		in.Set(name, "s3cret")
+		if err := s.SetHeader(t.Context(), name, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if show, hashed := s.Headers().Pick(in); len(show) != len(names) || len(hashed) != len(names) {
+		t.Errorf("of %v only %v are hashed", show, hashed)
+	}
+}
+
+func TestDevicesAndHeadersAreBounded(t *testing.T) {
+	s, _ := node(t, openDB(t), t.TempDir())
+	for i := range 32 {
+		if err := s.Enable(t.Context(), file(fmt.Sprint("d", i), "discard")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 64 {
+		if err := s.SetHeader(t.Context(), fmt.Sprint("h", i), false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Enable(t.Context(), file("more", "discard")); !fault.Is(err, fault.Invalid) {
+		t.Errorf("one device more: %v", err)
+	}
+	if err := s.SetHeader(t.Context(), "more", true); !fault.Is(err, fault.Invalid) {
+		t.Errorf("one header more: %v", err)
+	}
+	if err := s.SetHeader(t.Context(), "h0", true); err != nil {
+		t.Errorf("a header that is there: %v", err)
+	}
+}
+
+// A device that another node has enabled anew, with other settings, is opened
+// anew here; one that stays as it is keeps its file.
+func TestANodeFollowsTheSettingsOfADevice(t *testing.T) {
+	db, dir := openDB(t), t.TempDir()
+	s, _ := node(t, db, dir)
+	if err := errors.Join(s.Enable(t.Context(), file("f", "one")), s.Enable(t.Context(), file("same", "same"))); err != nil {
+		t.Fatal(err)
+	}
+	other, b := node(t, db, dir)
+	if err := os.Rename(filepath.Join(dir, "same"), filepath.Join(dir, "moved")); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.Disable(t.Context(), "f"), s.Enable(t.Context(), file("f", "two"))); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the other node has the new settings", func() bool {
+		return slices.ContainsFunc(other.Devices(), func(d audit.Device) bool { return d.Options["file_path"] == "two" })
+	})
+	if err := b.Record(t.Context(), &audit.Entry{Error: "mark"}); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{"one": false, "two": true, "moved": true} {
+		raw, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil || bytes.Contains(raw, []byte("mark")) != want {
+			t.Errorf("%s: %q, %v", name, raw, err)
+		}
 	}
 }

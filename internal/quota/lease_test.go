@@ -78,3 +78,50 @@ func TestLeasesAreBounded(t *testing.T) {
 		t.Error("a deleted rule still counts")
 	}
 }
+
+// The most specific rule counts, below its path and not beside it, and its
+// count outlives a change of its number and another rule's.
+func TestWhichRuleCountsALease(t *testing.T) {
+	s, _, _ := open(t)
+	ctx := t.Context()
+	for _, r := range []LeaseRule{{Name: "all", Max: 9}, {Name: "jwt", Path: "auth/jwt", Max: 5}, {Name: "role", Path: "auth/jwt/login/app", Max: 1}} {
+		if err := s.PutLease(ctx, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for path, want := range map[string]string{
+		"auth/jwt": "auth/jwt", "auth/jwt/login": "auth/jwt", "auth/jwt/login/app": "auth/jwt/login/app", "auth/jwt/login/app/x": "auth/jwt/login/app",
+		"auth/jwt/login/apps": "auth/jwt", "auth/jwtx": "", "kv/a": "",
+	} {
+		for range 20 { // a map has no order
+			if r := s.snap.Load().leaseRule(path); r == nil || r.Path != want {
+				t.Fatalf("%s is counted by %+v, want %q", path, r, want)
+			}
+		}
+	}
+	stored := 0
+	count := func(context.Context, string, int) (int, error) { return stored, nil }
+	may := func() bool {
+		ok, err := s.AllowLease(ctx, "auth/jwt/login/app", count)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ok
+	}
+	if !may() {
+		t.Fatal("the first lease is refused")
+	}
+	s.LeaseMade("auth/jwt/login/app")
+	if err := s.PutLease(ctx, LeaseRule{Name: "jwt", Path: "auth/jwt", Max: 6}); err != nil {
+		t.Fatal(err)
+	}
+	if may() {
+		t.Error("a change of another rule starts the count over")
+	}
+	if err := s.PutLease(ctx, LeaseRule{Name: "role", Path: "auth/jwt/login", Max: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if !may() {
+		t.Error("a rule that was moved keeps the count of its old path")
+	}
+}

@@ -2,6 +2,8 @@ package quota
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math"
 	"net/netip"
 	"strconv"
@@ -97,8 +99,13 @@ func TestTheMostSpecificRuleCounts(t *testing.T) {
 	s.put(t, Rule{Name: "mount", Path: "auth/jwt/", Rate: 10})
 	s.put(t, Rule{Name: "glob", Path: "auth/jwt/role/*", Rate: 5})
 	s.put(t, Rule{Name: "login", Path: "auth/jwt/login", Rate: 2})
-	for path, want := range map[string]int{"x": 100, "auth/jwt/config": 10, "auth/jwt/role/x": 5, "auth/jwt/login": 2} {
-		if got := s.passed(path, "a", 200); got != want {
+	s.put(t, Rule{Name: "part", Path: "kv/te*", Rate: 3})
+	clients := 0
+	for path, want := range map[string]int{
+		"x": 100, "auth/jwt/config": 10, "auth/jwt/role/x": 5, "auth/jwt/login": 2, "auth/jwt/login/x": 10, "kv/team/a": 3, "kv/tx": 100,
+	} {
+		clients++ // two paths may share a rule
+		if got := s.passed(path, strconv.Itoa(clients), 200); got != want {
 			t.Errorf("%s: %d pass, want %d", path, got, want)
 		}
 	}
@@ -107,6 +114,9 @@ func TestTheMostSpecificRuleCounts(t *testing.T) {
 	}
 	if s.passed("auth/jwt/login", "a", 10) != 10 || s.passed("free/x", "a", 500) != 500 {
 		t.Error("exempt paths are counted")
+	}
+	if s.passed("auth/jwt/login/x", "c", 50) != 10 {
+		t.Error("what lies below an exempt path is exempt")
 	}
 	if v := s.Allow("auth/jwt/config", at("b")); !v.Headers {
 		t.Error("headers are not asked for")
@@ -145,6 +155,53 @@ func TestRulesThatCannotMeanAnythingAreRefused(t *testing.T) {
 	}
 	if err := s.Delete(context.Background(), "a"); err != nil || len(s.List()) != 0 {
 		t.Errorf("%v %q", err, s.List())
+	}
+}
+
+func TestRulesAreBounded(t *testing.T) {
+	s, _, st := open(t)
+	ctx := t.Context()
+	err := st.Update(ctx, func(tx storage.Tx) error {
+		for i := range maxRules {
+			if err := errors.Join(
+				tx.Put(fmt.Appendf(nil, "%sr%d", rulePrefix, i), fmt.Appendf(nil, `{"path":"p%d","rate":1,"interval":1}`, i), time.Time{}),
+				tx.Put(fmt.Appendf(nil, "%sr%d", leasePref, i), fmt.Appendf(nil, `{"path":"p%d","max_leases":1}`, i), time.Time{})); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Reload(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Put(ctx, Rule{Name: "new", Path: "new", Rate: 1}); !fault.Is(err, fault.Conflict) {
+		t.Errorf("one rule more: %v", err)
+	}
+	if err := s.PutLease(ctx, LeaseRule{Name: "new", Path: "new", Max: 1}); !fault.Is(err, fault.Conflict) {
+		t.Errorf("one rule about leases more: %v", err)
+	}
+	if err := errors.Join(s.Put(ctx, Rule{Name: "r0", Path: "p0", Rate: 2}), s.PutLease(ctx, LeaseRule{Name: "r0", Path: "p0", Max: 2})); err != nil {
+		t.Errorf("other numbers for one of them: %v", err)
+	}
+	if err := s.SetConfig(ctx, Config{Exempt: make([]string, maxRules+1)}); !fault.Is(err, fault.Invalid) {
+		t.Errorf("one exempt path more: %v", err)
+	}
+}
+
+func TestAVerdictTellsWhatIsLeft(t *testing.T) {
+	s, c, _ := open(t)
+	s.put(t, Rule{Name: "g", Rate: 2, Interval: 60, Block: 90})
+	for _, want := range []Verdict{{OK: true, Limit: 2, Remaining: 1}, {OK: true, Limit: 2}, {Limit: 2, Wait: 90 * time.Second}} {
+		if v := s.Allow("x", at("a")); v != want {
+			t.Errorf("%+v, want %+v", v, want)
+		}
+	}
+	c.t = c.t.Add(-time.Hour) // a clock that is set back neither gives nor takes
+	if v := s.Allow("x", at("a")); v.OK && v.Remaining > 1 {
+		t.Errorf("%+v", v)
 	}
 }
 
