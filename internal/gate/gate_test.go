@@ -3,7 +3,11 @@ package gate_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -107,8 +111,48 @@ func TestAnAllowedRequestIsRecordedBeforeAndAfterTheAct(t *testing.T) {
 	if q.Auth.DisplayName != "jwt-alice" || !q.Auth.Allowed || q.Auth.Rule != allow.Rule || q.Req.RemoteAddr != "192.0.2.7" || q.Req.RemotePort != 4711 || !q.Time.Equal(now) {
 		t.Errorf("request entry = %+v", q)
 	}
+	if q.Auth.ClientToken != "hvs.very-secret" || a.Auth.ClientToken != "hvs.very-secret" {
+		t.Error("the credential is not there to be hashed")
+	}
 	if a.Resp.Status != 200 || len(a.Req.Objects) != 1 || len(a.Req.Properties) != 1 || a.Error != "" {
 		t.Errorf("response entry = %+v", a)
+	}
+}
+
+// What the entries of one request share must be over with it: no line may show
+// the caller of another.
+func TestEachLineShowsItsOwnCaller(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "log")
+	b := audit.New(audit.Options{Log: slog.New(slog.DiscardHandler)})
+	defer b.Close()
+	if err := b.Enable(audit.Device{Path: "f", Type: "file", Salt: make([]byte, 32), Options: map[string]string{"file_path": log}}); err != nil {
+		t.Fatal(err)
+	}
+	g := gate.New(b, func() time.Time { return now })
+	const requests = 50
+	for i := range requests {
+		r := request()
+		r.ID = fmt.Sprint("id-", i)
+		who := principal.New(principal.Attrs{Kind: principal.ServiceToken, Name: fmt.Sprint("caller-", i)})
+		err := g.Do(t.Context(), doorman{who: who, decision: allow}, r, func(context.Context, gate.Pass) (*gate.Result, error) {
+			return &gate.Result{Status: 200}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	raw, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(raw)), "\n")
+	if len(lines) != 2*requests {
+		t.Fatalf("%d lines of %d requests", len(lines), requests)
+	}
+	for i, line := range lines {
+		if !strings.Contains(line, fmt.Sprintf(`"id":"id-%d"`, i/2)) || !strings.Contains(line, fmt.Sprintf(`"display_name":"caller-%d"`, i/2)) {
+			t.Errorf("line %d shows another: %s", i, line)
+		}
 	}
 }
 

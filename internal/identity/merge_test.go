@@ -79,6 +79,7 @@ func TestAliasMovesBetweenEntitiesAndMounts(t *testing.T) {
 	if ref := w.login(jwt1, "alice"); ref.ID == a.ID || ref.ID == b.ID {
 		t.Fatal("the old name still leads somewhere")
 	}
+	w.mustHave(a.ID)
 	w.login(jwt1, "other")
 	c := w.login(jwt2, "c")
 	if err := move(AliasChange{CanonicalID: c.ID}); fault.PublicText(err) != "Alias already exists for requested entity and mount accessor" {
@@ -86,5 +87,32 @@ func TestAliasMovesBetweenEntitiesAndMounts(t *testing.T) {
 	}
 	if ref := w.login(jwt2, "al"); ref.ID != a.ID {
 		t.Fatal("a refused move moved something")
+	}
+}
+
+// What a login said of groups counts for the mount that it came by, wherever
+// alias and group go afterwards.
+func TestGroupsOfALoginStayWithItsMount(t *testing.T) {
+	w := newWorld(t)
+	_, group := w.external("ext", jwt1, "g", "p")
+	ref := w.login(jwt1, "alice", "g")
+	w.mustHave(ref.ID, "p")
+	e, _ := w.Entity(t.Context(), ref.ID)
+	moveGroup := func(mount string) {
+		t.Helper()
+		if _, _, err := w.WriteGroupAlias(t.Context(), GroupAliasChange{ID: group.ID, Name: "g", MountAccessor: mount, CanonicalID: group.CanonicalID}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	moveGroup(jwt2)
+	w.mustHave(ref.ID)
+	moveGroup(jwt1)
+	if _, _, err := w.WriteAlias(t.Context(), AliasChange{ID: e.Aliases[0].ID, MountAccessor: jwt2}); err != nil {
+		t.Fatal(err)
+	}
+	moveGroup(jwt2)
+	w.mustHave(ref.ID)
+	if e, _ := w.Entity(t.Context(), ref.ID); len(e.Aliases) != 1 || len(e.Aliases[0].Metadata) != 0 {
+		t.Errorf("the metadata of the other mount's login stay: %+v", e.Aliases)
 	}
 }
