@@ -27,13 +27,21 @@ func entityView(c *Call, e *identity.Entity) map[string]any {
 }
 
 func aliasView(c *Call, a *identity.Alias) map[string]any {
-	m := c.Runtime.Identity.MountOf(a.MountAccessor)
-	return map[string]any{
+	return withMount(c, a.MountAccessor, map[string]any{
 		"id": a.ID, "name": a.Name, "canonical_id": a.CanonicalID, "mount_accessor": a.MountAccessor,
-		"mount_path": m.Path, "mount_type": m.Type, "local": m.Local, "metadata": a.Metadata,
+		"local": c.Runtime.Identity.MountOf(a.MountAccessor).Local, "metadata": a.Metadata,
 		"custom_metadata": a.CustomMetadata, "merged_from_canonical_ids": a.MergedFrom, "namespace_id": rootNamespace,
 		"creation_time": stamp(a.Created), "last_update_time": stamp(a.Updated),
+	})
+}
+
+// withMount adds where an alias's mount is and what it is. An alias outlives
+// its mount, and then says neither.
+func withMount(c *Call, accessor string, view map[string]any) map[string]any {
+	if m := c.Runtime.Identity.MountOf(accessor); m.Path != "" {
+		view["mount_path"], view["mount_type"] = m.Path, m.Type
 	}
+	return view
 }
 
 // entityWrite makes an entity or changes one. Making answers with its id,
@@ -156,10 +164,7 @@ func listedInfo(keys []string, info map[string]any, err error) (*Reply, error) {
 func aliasInfo(c *Call, e *identity.Entity) []any {
 	out := make([]any, len(e.Aliases))
 	for i, a := range e.Aliases {
-		m := c.Runtime.Identity.MountOf(a.MountAccessor)
-		out[i] = map[string]any{
-			"id": a.ID, "name": a.Name, "mount_accessor": a.MountAccessor, "mount_path": m.Path, "mount_type": m.Type,
-		}
+		out[i] = withMount(c, a.MountAccessor, map[string]any{"id": a.ID, "name": a.Name, "mount_accessor": a.MountAccessor})
 	}
 	return out
 }

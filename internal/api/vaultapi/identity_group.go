@@ -26,12 +26,11 @@ func groupView(ctx context.Context, c *Call, g *identity.Group) (map[string]any,
 }
 
 func groupAliasView(c *Call, a *identity.GroupAlias) map[string]any {
-	m := c.Runtime.Identity.MountOf(a.MountAccessor)
-	return map[string]any{
+	return withMount(c, a.MountAccessor, map[string]any{
 		"id": a.ID, "name": a.Name, "canonical_id": a.CanonicalID, "mount_accessor": a.MountAccessor,
-		"mount_path": m.Path, "mount_type": m.Type, "metadata": nil, "merged_from_canonical_ids": nil,
+		"metadata": nil, "merged_from_canonical_ids": nil,
 		"creation_time": stamp(a.Created), "last_update_time": stamp(a.Updated),
-	}
+	})
 }
 
 func groupWrite(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
@@ -144,12 +143,10 @@ func groupAliasList(_ context.Context, c *Call, _ gate.Pass) (*Reply, error) {
 		if g.Alias == nil {
 			continue
 		}
-		m := c.Runtime.Identity.MountOf(g.Alias.MountAccessor)
 		keys = append(keys, g.Alias.ID)
-		info[g.Alias.ID] = map[string]any{
+		info[g.Alias.ID] = withMount(c, g.Alias.MountAccessor, map[string]any{
 			"name": g.Alias.Name, "canonical_id": g.ID, "mount_accessor": g.Alias.MountAccessor,
-			"mount_path": m.Path, "mount_type": m.Type,
-		}
+		})
 	}
 	return listedInfo(keys, info, nil)
 }

@@ -140,6 +140,24 @@ func TestIdentityLookups(t *testing.T) {
 		"both 'alias_name' and 'alias_mount_accessor' needs to be set")
 }
 
+// An alias outlives its mount, and then does not say where it is.
+func TestAliasOfAMountThatIsGone(t *testing.T) {
+	d := newDoor(t)
+	id := withLogin(t, d, nil)("alice", nil).auth()["entity_id"].(string)
+	g := d.do("POST", "identity/group", rootToken, map[string]any{"name": "g", "type": "external"}).want(200).data()["id"].(string)
+	d.do("POST", "identity/group-alias", rootToken, map[string]any{"name": "idp", "mount_accessor": d.accessor("auth/jwt/"), "canonical_id": g}).want(200)
+	d.do("DELETE", "sys/auth/jwt", rootToken, nil).want(204)
+	for _, c := range []struct{ method, path string }{
+		{"GET", "identity/entity/id/" + id}, {"GET", "identity/group/id/" + g}, {"LIST", "identity/entity/id"},
+		{"LIST", "identity/entity-alias/id"}, {"LIST", "identity/group-alias/id"},
+	} {
+		a := d.do(c.method, c.path, rootToken, nil).want(200)
+		if !strings.Contains(string(a.body), "mount_accessor") || strings.Contains(string(a.body), "mount_path") || strings.Contains(string(a.body), "mount_type") {
+			t.Errorf("%s %s: %s", c.method, c.path, a.body)
+		}
+	}
+}
+
 // Only whoever names a group alias by its id changes it: by its name alone
 // nobody takes it away from its group.
 func TestGroupAliasIsNotTakenByItsName(t *testing.T) {
