@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -23,6 +24,7 @@ func (a *app) newRead() *cobra.Command {
 		Long:  "Reads the data at a path. KEY=VALUE arguments become query parameters.",
 		Example: `  jotgate read auth/jwt/config
   jotgate read -format=json auth/jwt/role/demo
+  jotgate read -format=raw sys/metrics
   jotgate read -field=policies auth/jwt/role/demo`,
 		Args: cli.NArgs(1, -1, "a path"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -30,6 +32,13 @@ func (a *app) newRead() *cobra.Command {
 			query, err := a.query(args[1:])
 			if err != nil {
 				return err
+			}
+			format, err := a.formatName()
+			if err != nil {
+				return err
+			}
+			if format == "raw" && a.set.field == "" {
+				return a.readRaw(cmd, path, query)
 			}
 			s, err := a.fetch(cmd, path, query)
 			if err != nil {
@@ -44,6 +53,24 @@ func (a *app) newRead() *cobra.Command {
 			return a.print(s)
 		},
 	}
+}
+
+// readRaw prints an answer as it came, whatever it is: the metrics are no JSON.
+func (a *app) readRaw(cmd *cobra.Command, path string, query url.Values) error {
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	body, err := c.send(cmd.Context(), request{method: http.MethodGet, path: path, query: query})
+	var refused *apiError
+	switch {
+	case errors.As(err, &refused) && refused.Status == http.StatusNotFound && refused.Raw == "" && len(refused.Errors) == 0:
+		return cli.Serverf("No value found at %s", path)
+	case err != nil:
+		return failed(err, "Error reading %s", path)
+	}
+	a.env.Printf("%s\n", strings.TrimRight(string(body), "\n"))
+	return nil
 }
 
 func (a *app) newList() *cobra.Command {
