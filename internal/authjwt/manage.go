@@ -122,9 +122,35 @@ func (m *Method) HasRole(ctx context.Context, mt Mount, name string) (bool, erro
 // answers as if there were no such path.
 var ErrRoleName = fault.New(fault.NotFound, "unsupported path").WithReason("unsupported_path")
 
+// ErrNoRole is returned for a change of a role that does not exist.
+var ErrNoRole = fault.New(fault.NotFound, "no such role").WithReason("no_role")
+
 // WriteRole creates a role or changes what is given of it. known tells which
 // policies exist, for a warning; nil for no such warning.
 func (m *Method) WriteRole(ctx context.Context, mt Mount, name string, p Params, known func(string) bool) (warnings []string, err error) {
+	return m.changeRole(ctx, mt, name, known, func(r *Role) (*Role, Params, error) {
+		if r == nil {
+			r = &Role{}
+		}
+		mt.Compat.reset(r)
+		return r, p, nil
+	})
+}
+
+// PatchRole merges p into a role that exists, as RFC 7396 has it: of maps, only
+// the members that are given change. It fails with ErrNoRole.
+func (m *Method) PatchRole(ctx context.Context, mt Mount, name string, p Params, known func(string) bool) (warnings []string, err error) {
+	return m.changeRole(ctx, mt, name, known, func(r *Role) (*Role, Params, error) {
+		if r == nil {
+			return nil, nil, ErrNoRole
+		}
+		return r, merging{p, *r}, nil
+	})
+}
+
+// changeRole writes a role. begin gets what is stored, or nil, and returns what
+// to change, and how.
+func (m *Method) changeRole(ctx context.Context, mt Mount, name string, known func(string) bool, begin func(*Role) (*Role, Params, error)) (warnings []string, err error) {
 	name = strings.ToLower(name)
 	if !fitsName(name) {
 		return nil, ErrRoleName
@@ -138,10 +164,10 @@ func (m *Method) WriteRole(ctx context.Context, mt Mount, name string, p Params,
 		if err != nil {
 			return err
 		}
-		if r == nil {
-			r = &Role{}
+		r, p, err := begin(r)
+		if err != nil {
+			return err
 		}
-		mt.Compat.reset(r)
 		if err := r.apply(p); err != nil {
 			return err
 		}

@@ -35,6 +35,7 @@ func (p params) List(n string) []string          { return param[[]string](p, n) 
 func (p params) KV(n string) map[string]string   { return param[map[string]string](p, n) }
 func (p params) Object(n string) map[string]any  { return param[map[string]any](p, n) }
 func (p params) Any(n string) any                { return p[n] }
+func (p params) Given(n string) any              { return p[n] }
 
 var testMount = Mount{UUID: "u", Accessor: "auth_jwt_1", Path: "auth/jwt/", DefaultTTL: time.Hour, MaxTTL: 768 * time.Hour}
 

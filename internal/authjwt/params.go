@@ -18,6 +18,8 @@ type Params interface {
 	KV(name string) map[string]string
 	Object(name string) map[string]any
 	Any(name string) any
+	// Given is the parameter as JSON gave it, before it was converted.
+	Given(name string) any
 }
 
 func invalid(format string, args ...any) error { return fault.Newf(fault.Invalid, format, args...) }

@@ -195,6 +195,9 @@ func (c *Call) Object(name string) map[string]any { v, _ := get[map[string]any](
 // Any returns a parameter of any type as JSON gave it, nil when not given.
 func (c *Call) Any(name string) any { return c.fields[name] }
 
+// Given returns a parameter as JSON gave it, before it was converted.
+func (c *Call) Given(name string) any { v, _ := c.raw(name); return v }
+
 // strayWarnings says which parameters the endpoint did not look at. The
 // reference says so only in answers that have a body.
 func (c *Call) strayWarnings() []string {

@@ -172,6 +172,35 @@ func TestNullTakesASettingAway(t *testing.T) {
 	}
 }
 
+// TestAPatchMergesMaps: who adds a bound on a claim keeps those on others.
+func TestAPatchMergesMaps(t *testing.T) {
+	d := newDoor(t)
+	d.withConfig()
+	patch := func(body map[string]any) answer {
+		return d.do("PATCH", "auth/jwt/role/r", rootToken, body, "Content-Type", "application/merge-patch+json")
+	}
+	type m = map[string]any
+	patch(m{"bound_subject": "x"}).want(404)
+	d.role("r", m{
+		"bound_audiences": nil, "bound_claims": m{"env": "prod", "n": []any{"a", "b"}}, "claim_mappings": m{"a": "b", "c": "d"}, "alias_metadata": "k=v", "groups_claim": "g", "groups_map": m{"x": "y"},
+	}).want(200)
+	patch(m{"bound_claims": m{"team": "red", "n": nil}, "claim_mappings": m{"c": "e", "f": "g"}, "alias_metadata": m{"l": "w"}, "groups_map": m{"x": nil}}).want(200)
+	role := d.do("GET", "auth/jwt/role/r", rootToken, nil).want(200).data()
+	got := words(role["bound_claims"], role["claim_mappings"], role["alias_metadata"], role["groups_map"])
+	if got != "map[env:prod team:red] map[a:b c:e f:g] map[k:v l:w] <nil>" {
+		t.Error(got)
+	}
+	patch(m{"bound_claims": m{"env": nil, "team": nil}}).refused(400, "must have at least one bound constraint when creating/updating a role")
+	patch(m{"claim_mappings": "h=i"}).want(200) // no object: it takes the place of the map
+	if role = d.do("GET", "auth/jwt/role/r", rootToken, nil).want(200).data(); words(role["claim_mappings"], role["bound_claims"]) != "map[h:i] map[env:prod team:red]" {
+		t.Error(role)
+	}
+	d.do("POST", "auth/jwt/role/r", rootToken, m{"bound_claims": m{"only": "this"}}).want(200)
+	if role = d.do("GET", "auth/jwt/role/r", rootToken, nil).want(200).data(); words(role["bound_claims"]) != "map[only:this]" {
+		t.Error("a write merged: ", role["bound_claims"])
+	}
+}
+
 // TestTheKindOfARoleOutlivesAnEmptyType: "" is the reference's "unspecified".
 func TestTheKindOfARoleOutlivesAnEmptyType(t *testing.T) {
 	d := newDoor(t)

@@ -2,6 +2,7 @@ package vaultapi
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/jotgate/jotgate/internal/api/route"
@@ -218,15 +219,13 @@ func jwtWriteRole(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
 }
 
 // jwtPatchRole is a write that never makes a role.
-func jwtPatchRole(ctx context.Context, c *Call, pass gate.Pass) (*Reply, error) {
-	found, err := jwtRoleExists(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	if !found {
+func jwtPatchRole(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
+	known := func(name string) bool { return c.Runtime.Policies.Has(name) }
+	reply, err := written(c.Runtime.JWT.PatchRole(ctx, jwtMount(c.Mount), c.Param("name"), c, known))
+	if errors.Is(err, authjwt.ErrNoRole) {
 		return nil, errNotFound
 	}
-	return jwtWriteRole(ctx, c, pass)
+	return reply, err
 }
 
 func jwtDeleteRole(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
