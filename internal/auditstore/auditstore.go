@@ -169,13 +169,9 @@ func (s *Store) read(ctx context.Context) (map[string]device, map[string]header,
 
 // full is a stored device as the broker takes it.
 func (s *Store) full(path string, d device) audit.Device {
-	root := s.o.Directory
-	if root == "/" {
-		root = "" // everywhere
-	}
 	return audit.Device{
 		Path: path, Type: d.Type, Description: d.Description, Local: d.Local, Options: d.Options,
-		Salt: s.o.Salt(path), Root: root,
+		Salt: s.o.Salt(path), Root: s.o.Directory,
 	}
 }
 

@@ -170,6 +170,11 @@ func TestRulesThatProtectSecrets(t *testing.T) {
 		"origins":            {good + "\n[pvault]\nallow_origins=['https://a.test/path']", "is no origin"},
 		"pages":              {good + "\n[pvault]\nmax_page_size=5\ndefault_page_size=6", "is greater than max_page_size"},
 		"iam missing":        {good + "\n[iam]\nfile='/nope'", "name the IAM file"},
+		"audit over store":   {"audit_api_directory='/x'\n" + good, "holds what settings file names"},
+		"audit over data":    {"audit_api_directory='/x/data'\n" + good, "holds what storage.directory names"},
+		"audit over all":     {"audit_api_directory='/'\n" + good, "so that an audit device could write into it"},
+		"audit over seal":    {"audit_api_directory='" + filepath.Dir(private) + "'\n" + good + "\n[seal]\ntype='key_file'\nkey_file='" + private + "'", "holds what seal.key_file names"},
+		"audit over key":     {"audit_api_directory='" + filepath.Dir(private) + "'\n" + good + "\n[pvault]\nadmin_key_file='" + private + "'", "holds what pvault.admin_key_file names"},
 		"no table":           {"log = 1\n" + good, "is not a table"},
 		"no tables":          {"audit = 1\n" + strings.Split(good, "[[audit]]")[0], "is not one or more tables"},
 		"tables of numbers":  {"audit = [1]\n" + strings.Split(good, "[[audit]]")[0], "write [[audit]]"},
@@ -232,6 +237,14 @@ func TestDev(t *testing.T) {
 	if !c.Dev || c.DevRootToken != "root" || len(c.Listeners) != 2 || c.Storage.Temporary || !c.Seal.CreateKey || c.Audit.None ||
 		c.Audit.Devices[0].Options["file_path"] != filepath.Join(dir, "audit.log") || c.Pvault.AdminKey != DevAdminKey || len(c.Warnings) != 0 {
 		t.Errorf("%+v", c)
+	}
+	// The root token is well known: devices of the API write nowhere else, and
+	// nothing of the server's own is there.
+	if got := c.Audit.APIDirectory; got != filepath.Join(dir, "audit") || inside(got, c.Seal.KeyFile) || inside(got, c.Storage.Directory) {
+		t.Error(got)
+	}
+	if info, err := os.Stat(c.Audit.APIDirectory); err != nil || info.Mode().Perm() != 0o700 {
+		t.Error(info, err)
 	}
 	c, err = Dev(DevOptions{ListenAddress: "0.0.0.0:1", AuditFile: "discard"})
 	if err != nil {

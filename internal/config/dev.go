@@ -23,8 +23,8 @@ const DevAdminKey = "pvaultauth"
 
 // Dev returns the settings of development mode. Its error says what is wrong
 // with a flag and what to do.
-func Dev(o DevOptions) (*Config, error) {
-	c := defaults()
+func Dev(o DevOptions) (c *Config, err error) {
+	c = defaults()
 	c.Dev, c.DevRootToken, c.DevKVv1 = true, o.RootToken, o.KVv1
 	if o.Debug {
 		c.Log.Level = slog.LevelDebug
@@ -41,8 +41,10 @@ func Dev(o DevOptions) (*Config, error) {
 		file = filepath.Join(c.Storage.Directory, "audit.log")
 	}
 	c.Audit = Audit{
-		Devices:      []AuditDevice{{Path: "file/", Type: "file", Description: "development mode", Options: map[string]string{"file_path": file}}},
-		APIDirectory: "/",
+		Devices: []AuditDevice{{Path: "file/", Type: "file", Description: "development mode", Options: map[string]string{"file_path": file}}},
+	}
+	if c.Audit.APIDirectory, err = devAuditDirectory(c.Storage.Directory); err != nil {
+		return nil, err
 	}
 	if o.IAMFile != "" {
 		if _, err := os.Stat(o.IAMFile); err != nil {
@@ -71,6 +73,20 @@ func (c *Config) devListeners(address string) error {
 		c.Listeners = append(c.Listeners, Listener{Address: a, Vault: true, Pvault: true})
 	}
 	return nil
+}
+
+// devAuditDirectory makes the one directory in which devices that are enabled
+// over the API may write. The root token is well known, so it must hold
+// nothing else.
+func devAuditDirectory(data string) (string, error) {
+	dir, err := filepath.Abs(filepath.Join(data, "audit"))
+	if err == nil {
+		err = os.MkdirAll(dir, 0o700)
+	}
+	if err != nil {
+		return "", fmt.Errorf("-dev-dir: %w: name a directory that can be written to", err)
+	}
+	return dir, nil
 }
 
 func (c *Config) devDirectory(dir string) (err error) {

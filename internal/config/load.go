@@ -82,6 +82,7 @@ func parse(file string, text []byte, getenv func(string) string) (*Config, *sour
 	r.seal(top.sub("seal"))
 	r.audit(top)
 	r.rest(top)
+	r.auditDirectory(top)
 	top.finish()
 	return r.c, s
 }
@@ -92,7 +93,12 @@ type reader struct {
 	c      *Config
 	dir    string
 	getenv func(string) string
+	// own are the files and directories that nothing but the server, or whoever
+	// administers its machine, may write to; by setting.
+	own []ownFile
 }
+
+type ownFile struct{ setting, path string }
 
 // path makes a path absolute or relative to the settings file.
 func (r *reader) path(p string) string {
@@ -188,6 +194,7 @@ func (r *reader) certificate(t *table, l Listener) {
 
 // private refuses a secret that every user of the machine can read.
 func (r *reader) private(t *table, name, path string) {
+	r.own = append(r.own, ownFile{t.key(name), path})
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o007 != 0 {
 		t.problem(name, "can be read by every user", "chmod o= "+path)
 	}

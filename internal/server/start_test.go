@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -228,5 +229,37 @@ func TestUnknownPathsGetTheDoorsOwnShape(t *testing.T) {
 	}
 	if status, out := s.Vault("GET", "no/such/mount", servertest.RootToken, ""); status != 404 || !strings.Contains(out, `"errors"`) {
 		t.Errorf("%d %s", status, out)
+	}
+}
+
+// The root token of development mode is well known. What it enables must not
+// be able to write into any file of whoever runs the server.
+func TestDevelopmentModeWritesAuditFilesInADirectoryOfTheirOwn(t *testing.T) {
+	s := servertest.Start(t, servertest.Options{})
+	victim := filepath.Join(t.TempDir(), "victim")
+	if err := os.WriteFile(victim, []byte("mine\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	data := filepath.Join(s.Dir, "data")
+	if err := os.Symlink(victim, filepath.Join(data, "audit", "link")); err != nil {
+		t.Fatal(err)
+	}
+	enable := func(name, file string) (int, string) {
+		return s.Vault("PUT", "sys/audit/"+name, servertest.RootToken, fmt.Sprintf(`{"type":"file","options":{"file_path":%q}}`, file))
+	}
+	for i, file := range []string{victim, "../root.key", filepath.Join(data, "root.key"), "link", "../../victim"} {
+		if status, out := enable(fmt.Sprint("bad", i), file); status != 400 {
+			t.Errorf("%s: %d %s", file, status, out)
+		}
+	}
+	if b, err := os.ReadFile(victim); err != nil || string(b) != "mine\n" {
+		t.Errorf("%q %v", b, err)
+	}
+	if status, out := enable("good", "more.log"); status != 204 {
+		t.Fatalf("%d %s", status, out)
+	}
+	s.Vault("GET", "sys/mounts", servertest.RootToken, "")
+	if b, err := os.ReadFile(filepath.Join(data, "audit", "more.log")); err != nil || len(b) == 0 {
+		t.Error(len(b), err)
 	}
 }
