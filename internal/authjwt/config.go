@@ -200,7 +200,7 @@ func (c *Config) check(ctx context.Context, client *jwks.Client, p Params) (_ *s
 		s.release()
 		return nil, nil, err
 	}
-	return s, append(warnings, s.barren()...), nil
+	return s, slices.Concat(warnings, s.barren(), c.idle(s)), nil
 }
 
 func (c *Config) checkSources() error {

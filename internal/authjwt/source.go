@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/jwks"
+	"github.com/jotgate/jotgate/internal/jwt"
 )
 
 // source is an opened key source with what logins must know of it.
@@ -135,6 +137,20 @@ func (s *source) barren() (warnings []string) {
 			why = fmt.Sprintf("%d skipped, the first because %s", len(st.Skipped), st.Skipped[0].Reason)
 		}
 		warnings = append(warnings, fmt.Sprintf("the key set of %s has no key that can be used (%s): no token can be verified with it", st.URL, why))
+	}
+	return warnings
+}
+
+// idle names the keys that can verify none of the algorithms that are allowed.
+func (c *Config) idle(s *source) (warnings []string) {
+	if !s.static || len(c.Algorithms) == 0 {
+		return nil
+	}
+	allowed := algorithms(c.Algorithms)
+	for i, k := range s.keys.Status().Held {
+		if !slices.ContainsFunc(k.Algorithms, func(a jwt.Algorithm) bool { return slices.Contains(allowed, a) }) {
+			warnings = append(warnings, fmt.Sprintf("key %d of jwt_validation_pubkeys is of type %s and can verify none of jwt_supported_algs", i+1, k.Type))
+		}
 	}
 	return warnings
 }

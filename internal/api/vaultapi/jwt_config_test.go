@@ -178,6 +178,17 @@ func TestASetWithoutUsableKeysIsWarnedOf(t *testing.T) {
 	}
 }
 
+func TestAKeyThatNoAllowedAlgorithmFitsIsWarnedOf(t *testing.T) {
+	d := newDoor(t)
+	d.enableJWT()
+	keys := []string{string(idptest.NewKey(t, "", "RS256").PEM(t)), pemOf(t)}
+	w := d.do("POST", "auth/jwt/config", rootToken, map[string]any{"jwt_validation_pubkeys": keys, "jwt_supported_algs": "ES256"}).want(200).json()["warnings"]
+	if words(w) != "[key 1 of jwt_validation_pubkeys is of type RSA and can verify none of jwt_supported_algs]" {
+		t.Errorf("warnings %v", w)
+	}
+	d.do("POST", "auth/jwt/config", rootToken, map[string]any{"jwt_validation_pubkeys": keys, "jwt_supported_algs": "ES256,PS512"}).want(204)
+}
+
 func TestConfigCanBeWrittenWhileTheProviderIsDown(t *testing.T) {
 	d := newDoor(t)
 	d.enableJWT()
