@@ -155,7 +155,7 @@ func greet(w io.Writer, cfg *config.Config, s *server.Server) {
 	if !cfg.Dev {
 		return
 	}
-	vault, pvault := urls[0], urls[len(urls)-1]
+	vault, pvault := fromHere(urls[0]), fromHere(urls[len(urls)-1])
 	token := s.DevRootToken()
 	if token == "" {
 		token = "<the root token of the first start>"
@@ -175,4 +175,13 @@ Paste this into another terminal:
     jotgate kv get secret/hello
     pvault version
 `, cfg.Storage.Directory, token, vault, token, pvault, config.DevAdminKey)
+}
+
+// fromHere is the URL by which a client on this machine reaches a server that
+// listens on every address: "[::]" is nowhere to connect to.
+func fromHere(url string) string {
+	for _, every := range []string{"//[::]:", "//0.0.0.0:"} {
+		url = strings.Replace(url, every, "//127.0.0.1:", 1)
+	}
+	return url
 }

@@ -23,3 +23,13 @@ func TestDevelopmentModeReadsItsVariables(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 }
+
+func TestTheGreetingNamesAnAddressThatCanBeReached(t *testing.T) {
+	for url, want := range map[string]string{
+		"http://[::]:8200": "http://127.0.0.1:8200", "https://0.0.0.0:1": "https://127.0.0.1:1", "http://127.0.0.1:8200": "http://127.0.0.1:8200", "http://[::1]:8200": "http://[::1]:8200",
+	} {
+		if got := fromHere(url); got != want {
+			t.Errorf("%s: %s, want %s", url, got, want)
+		}
+	}
+}

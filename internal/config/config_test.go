@@ -254,7 +254,7 @@ func TestDev(t *testing.T) {
 	if len(c.Listeners) != 1 || !c.Listeners[0].Vault || !c.Listeners[0].Pvault || !c.Storage.Temporary || len(c.Warnings) != 1 {
 		t.Errorf("%+v", c)
 	}
-	for _, o := range []DevOptions{{ListenAddress: "x", Directory: dir}, {IAMFile: "/nope", Directory: dir}} {
+	for _, o := range []DevOptions{{ListenAddress: "x", Directory: dir}, {IAMFile: "/nope", Directory: dir}, {RootToken: "a b", Directory: dir}, {RootToken: "ü", Directory: dir}} {
 		if _, err := Dev(o); err == nil {
 			t.Errorf("%+v was accepted", o)
 		}

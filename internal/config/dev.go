@@ -1,10 +1,12 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // DevOptions are the flags of development mode. The zero value works.
@@ -29,6 +31,9 @@ func Dev(o DevOptions) (c *Config, err error) {
 	if o.Debug {
 		c.Log.Level = slog.LevelDebug
 	}
+	if strings.ContainsFunc(o.RootToken, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return nil, errors.New("-dev-root-token-id: a token is plain text without blanks: choose another one")
+	}
 	if err := c.devListeners(o.ListenAddress); err != nil {
 		return nil, err
 	}
@@ -48,7 +53,7 @@ func Dev(o DevOptions) (c *Config, err error) {
 	}
 	if o.IAMFile != "" {
 		if _, err := os.Stat(o.IAMFile); err != nil {
-			return nil, fmt.Errorf("-iam: %w: name a readable IAM file", err)
+			return nil, fmt.Errorf("-iam: cannot find %s: name a readable IAM file", o.IAMFile)
 		}
 		c.IAM.File = o.IAMFile
 	}
