@@ -182,7 +182,7 @@ func byType(d Device, o *options) opener {
 	case "file":
 		return fileOpener(d.Root, o)
 	case "socket":
-		return socketOpener(o)
+		return socketOpener(d.Root, o)
 	case "syslog":
 		facility, tag := o.text("facility", "AUTH"), o.text("tag", "jotgate")
 		return func(v *device) error {
@@ -231,7 +231,9 @@ func fileOpener(root string, o *options) opener {
 	}
 }
 
-func socketOpener(o *options) opener {
+// socketOpener is for devices on a socket. A Unix socket is a file: with a
+// root, which devices of the API have, there is none.
+func socketOpener(root string, o *options) opener {
 	network, address := o.text("socket_type", "tcp"), o.text("address", "")
 	if address == "" {
 		o.fail("audit option \"address\" is required")
@@ -240,6 +242,9 @@ func socketOpener(o *options) opener {
 	case "tcp", "udp", "unix":
 	default:
 		o.fail("audit option \"socket_type\" must be tcp, udp or unix")
+	}
+	if network == "unix" && root != "" {
+		o.fail("audit option \"socket_type\" is unix: such a device can only stand in the server's settings file")
 	}
 	return func(v *device) error {
 		s := &socketSink{network: network, address: address, timeout: v.queue.timeout}

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"io"
 	"net"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/jotgate/jotgate/internal/fault"
 )
 
 // stuck is a stream that waits until it is let go.
@@ -124,5 +127,27 @@ func TestUDPSocketSendsOnePacketPerLine(t *testing.T) {
 		if n, _, err := c.ReadFrom(buf); err != nil || string(buf[:n]) != want {
 			t.Errorf("packet %q, %v", buf[:n], err)
 		}
+	}
+}
+
+// A Unix socket is a file, and those of other programs take orders: only the
+// settings file may name one.
+func TestUnixSocketStandsInTheSettingsFileOnly(t *testing.T) {
+	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	d := Device{
+		Path: "s/", Type: "socket", Salt: make([]byte, 32),
+		Options: map[string]string{"socket_type": "unix", "address": l.Addr().String()},
+	}
+	d.Root = filepath.Dir(l.Addr().String())
+	if err := newBroker(t).Enable(d); !fault.Is(err, fault.Invalid) {
+		t.Errorf("over the API: %v", err)
+	}
+	d.Root = ""
+	if err := newBroker(t).Enable(d); err != nil {
+		t.Errorf("in the settings file: %v", err)
 	}
 }
