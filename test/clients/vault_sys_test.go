@@ -148,8 +148,12 @@ func TestVaultClientSysAudit(t *testing.T) {
 	s := servertest.Start(t, servertest.Options{})
 	sys := client(t, s, servertest.RootToken).Sys()
 	before := must[map[string]*vault.Audit](t)(sys.ListAudit())
-	path := filepath.Join(s.Dir, "second.log")
-	ok(t, sys.EnableAuditWithOptions("second", &vault.EnableAuditOptions{Type: "file", Description: "more", Options: map[string]string{"file_path": path}}))
+	enable := func(path string) error {
+		return sys.EnableAuditWithOptions("second", &vault.EnableAuditOptions{Type: "file", Description: "more", Options: map[string]string{"file_path": path}})
+	}
+	refused(t, enable(filepath.Join(s.Dir, "second.log")), 400, "outside the directory")
+	path := filepath.Join(s.Dir, "data", "audit", "second.log")
+	ok(t, enable(path))
 	all := must[map[string]*vault.Audit](t)(sys.ListAudit())
 	if len(all) != len(before)+1 || all["second/"] == nil || all["second/"].Type != "file" || all["second/"].Description != "more" {
 		t.Errorf("audit devices: %v", all)
