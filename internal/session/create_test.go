@@ -304,9 +304,22 @@ func TestRoleThatContradictsItselfIsRefused(t *testing.T) {
 		"'token_explicit_max_ttl' cannot be negative": func(r *Role) { r.ExplicitMaxTTL = -1 },
 		"'token_period' cannot be negative":           func(r *Role) { r.Period = -1 },
 		"'token_num_uses' cannot be negative":         func(r *Role) { r.NumUses = -1 },
+		"'token_type' cannot be 'batch' when role is set to generate tokens with an explicit max TTL": func(r *Role) {
+			r.Type, r.Renewable, r.Orphan, r.ExplicitMaxTTL = "batch", false, true, 1
+		},
 	} {
 		err := w.UpdateRole(t.Context(), "r", func(r *Role) error { change(r); return nil })
 		refused(t, err, fault.Invalid, text)
+	}
+	for name, list := range map[string]func(*Role) *[]string{
+		"allowed policies": func(r *Role) *[]string { return &r.AllowedPolicies }, "disallowed policies": func(r *Role) *[]string { return &r.DisallowedPolicies },
+		"allowed globs": func(r *Role) *[]string { return &r.AllowedPoliciesGlob }, "disallowed globs": func(r *Role) *[]string { return &r.DisallowedPoliciesGlob },
+		"aliases": func(r *Role) *[]string { return &r.AllowedEntityAliases },
+	} {
+		err := w.UpdateRole(t.Context(), "r", func(r *Role) error { *list(r) = make([]string, maxRoleLists+1); return nil })
+		if !fault.Is(err, fault.Invalid) {
+			t.Errorf("%s without end: %v", name, err)
+		}
 	}
 	for _, suffix := range []string{"/x", "x/", "a//b", "..", "a/../b", "a b", "é", strings.Repeat("a", 257)} {
 		if err := w.UpdateRole(t.Context(), "r", func(r *Role) error { r.PathSuffix = suffix; return nil }); !fault.Is(err, fault.Invalid) {

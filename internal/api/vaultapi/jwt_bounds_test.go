@@ -29,6 +29,13 @@ func TestConfigsAreBounded(t *testing.T) {
 			d.do("GET", "auth/jwt/config", rootToken, nil).want(404)
 		})
 	}
+	for _, field := range []string{
+		"oidc_discovery_url", "oidc_discovery_ca_pem", "oidc_client_id", "oidc_client_secret", "oidc_response_mode", "oidc_response_types",
+		"jwks_url", "jwks_ca_pem", "jwt_validation_pubkeys", "jwt_supported_algs", "bound_issuer", "default_role",
+		"unsupported_critical_cert_extensions", "override_allowed_server_names",
+	} {
+		d.do("PUT", "auth/jwt/config", rootToken, m{field: strings.Repeat("x", maxTestText+1)}).refused(400, "a configuration value is longer than 65536 bytes")
+	}
 	d.do("PUT", "auth/jwt/config", rootToken, m{
 		"jwt_validation_pubkeys": slices.Repeat([]string{key}, 256), "bound_issuer": strings.Repeat("x", maxTestText),
 	}).want(204)
@@ -39,7 +46,9 @@ func TestRolesAreBounded(t *testing.T) {
 	d.withConfig()
 	long := strings.Repeat("x", maxTestText+1)
 	many := make(map[string]any, 1025)
+	var addresses []string // which any list takes
 	for i := range 1025 {
+		addresses = append(addresses, fmt.Sprintf("10.0.%d.%d", i/256, i%256))
 		many[fmt.Sprint("c", i)] = fmt.Sprint("d", i)
 	}
 	const text, list, object = "a value of the role is longer than 65536 bytes",
@@ -60,6 +69,15 @@ func TestRolesAreBounded(t *testing.T) {
 			d.role("x", tc.with).refused(400, tc.want)
 			d.do("GET", "auth/jwt/role/x", rootToken, nil).want(404)
 		})
+	}
+	for _, field := range []string{"bound_subject", "user_claim", "groups_claim", "bound_audiences", "token_policies", "oidc_scopes", "allowed_redirect_uris"} {
+		d.role("x", map[string]any{field: long}).refused(400, text)
+	}
+	for _, field := range []string{"claim_mappings", "alias_metadata", "groups_map"} {
+		d.role("x", map[string]any{"groups_claim": "g", field: map[string]any{"a": long}}).refused(400, text)
+	}
+	for _, field := range []string{"bound_audiences", "token_policies", "oidc_scopes", "allowed_redirect_uris"} {
+		d.role("x", map[string]any{field: addresses}).refused(400, list)
 	}
 	d.role(strings.Repeat("n", 256), nil).want(204)
 	d.role(strings.Repeat("n", 257), nil).refused(404, "1 error occurred:\n\t* unsupported path\n\n")
