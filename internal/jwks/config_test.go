@@ -220,6 +220,21 @@ func TestADrippingEndpointIsLeftAfterFiveSeconds(t *testing.T) {
 	}
 }
 
+// Who was not asked "if it changed" must not answer that it did not: there
+// would be no set, or another document's.
+func TestNotModifiedIsNoAnswerToAPlainQuestion(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotModified) }))
+	defer server.Close()
+	src, err := jwks.NewClient(jwks.Options{AllowLoopbackHTTP: true}).URL(jwks.URLConfig{URL: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	if err := src.Probe(t.Context()); err == nil || !strings.Contains(err.Error(), "status 304") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestATruncatedAnswerIsNoSet(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "100")

@@ -232,3 +232,22 @@ func TestGenerationIsNeverThatOfAnotherTime(t *testing.T) {
 		t.Error("what was verified before the second set came counts when it is gone")
 	}
 }
+
+// An endpoint that fails is not asked again by each token that comes while the
+// old set still serves.
+func TestAFailingEndpointIsLeftAloneForAWhile(t *testing.T) {
+	w := newWorld(t, false)
+	w.ask("key-1", nil)
+	w.idp.Fail(idptest.Status500)
+	w.clock.Advance(6 * time.Minute)
+	w.ask("key-1", nil)
+	w.settle()
+	before := w.fetches()
+	for range 20 {
+		w.ask("key-1", nil)
+		w.settle()
+	}
+	if n := w.fetches() - before; n != 0 {
+		t.Errorf("%d fetches for 20 tokens right after a failed one", n)
+	}
+}
