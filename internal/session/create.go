@@ -202,7 +202,9 @@ func (c *creation) checkAlias() error {
 	if c.role == nil {
 		return invalid("'entity_alias' is only allowed in combination with token role")
 	}
-	if !globMatch(c.role.AllowedEntityAliases, strings.ToLower(c.EntityAlias)) {
+	// The role's list is in lower case, and so must be what it admits: an alias
+	// in another case is another subject, which the list does not speak of.
+	if c.EntityAlias = strings.ToLower(c.EntityAlias); !globMatch(c.role.AllowedEntityAliases, c.EntityAlias) {
 		return invalid("invalid 'entity_alias' value")
 	}
 	return nil

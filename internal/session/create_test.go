@@ -272,10 +272,10 @@ func TestEntityAliasOfARole(t *testing.T) {
 	w.role("r", func(r *Role) { r.AllowedEntityAliases = []string{"ci-*"} })
 	is := w.child(user, func(o *CreateOptions) {
 		o.RoleName, o.EntityAlias = "r", "CI-1"
-		o.AliasEntity = func(storage.Tx, string, string) (string, error) { return "ent-1", nil }
+		o.AliasEntity = func(_ storage.Tx, _, alias string) (string, error) { return "ent-of-" + alias, nil }
 	})
-	if is.Token.EntityID != "ent-1" {
-		t.Fatal(is.Token.EntityID)
+	if is.Token.EntityID != "ent-of-ci-1" {
+		t.Fatal("an alias in another case is another subject", is.Token.EntityID)
 	}
 	_, err := w.tryChild(user, func(o *CreateOptions) {
 		o.RoleName, o.EntityAlias = "r", "alice"
