@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -298,5 +299,16 @@ func TestPurgeLeavesNothing(t *testing.T) {
 	}
 	if _, err := n.login("x"); fault.PublicText(err) != "could not load configuration" {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestAPairOfAnOlderVersionIsShownByWhatItMeans: its text was not kept.
+func TestAPairOfAnOlderVersionIsShownByWhatItMeans(t *testing.T) {
+	p := Pair{URL: "https://idp.example/keys", Issuer: "i", Audiences: []string{"a"}, MaxTokenAge: time.Minute}
+	want := map[string]any{
+		"jwks_url": "https://idp.example/keys", "jwks_ca_pem": "", "issuer": "i", "bound_audiences": []string{"a"}, "max_token_age": int64(60),
+	}
+	if got := p.view(); !reflect.DeepEqual(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }

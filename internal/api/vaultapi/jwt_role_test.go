@@ -1,6 +1,7 @@
 package vaultapi
 
 import (
+	"fmt"
 	"maps"
 	"reflect"
 	"strings"
@@ -338,4 +339,18 @@ func TestRoleCreateAndUpdateAreToldApart(t *testing.T) {
 	d.do("DELETE", "auth/jwt/role/new", rootToken, nil).want(204)
 	d.do("DELETE", "auth/jwt/role/new", rootToken, nil).want(204)
 	d.do("LIST", "auth/jwt/role", rootToken, nil).want(404)
+}
+
+// TestWarningsOfStrayParametersStayShort: their names are the caller's.
+func TestWarningsOfStrayParametersStayShort(t *testing.T) {
+	d := newDoor(t)
+	d.withConfig()
+	with := map[string]any{"token_policies": "nope", "x" + strings.Repeat("y", 10_000): 1}
+	for i := range 5000 {
+		with[fmt.Sprintf("p%04d", i)] = 1
+	}
+	a := d.role("r", with).want(200)
+	if !strings.Contains(string(a.body), "Endpoint ignored these unrecognized parameters: [p0000 p0001 ") || len(a.body) > 2000 {
+		t.Errorf("%d bytes: %.300s", len(a.body), a.body)
+	}
 }
