@@ -51,6 +51,7 @@ var allowed = map[string][]string{
 	"cors":        {"fault", "storage"},
 	"quota":       {"fault", "storage"},
 	"passpolicy":  {"fault", "storage"},
+	"snapshot":    {"fault"},
 	"pgp":         {"fault"},
 	"uiheaders":   {"fault", "storage"},
 	"policystore": {"fault", "policy", "policy/acl", "principal", "storage"},

@@ -27,7 +27,6 @@ var absentOperator = []absentCommand{
 	{"diagnose", "the server names every mistake of its settings when it starts"},
 	{"members", "every node is active and knows no other; see \"jotgate status\" of each"},
 	{"migrate", "see \"jotgate operator snapshot\" for the store"},
-	{"raft", "there is no Raft; \"jotgate operator snapshot\" backs the store up"},
 	{"usage", "client activity is not recorded; \"jotgate read sys/internal/counters/entities\" counts entities"},
 }
 

@@ -14,7 +14,7 @@ func (a *app) newOperator() *cobra.Command {
 		a.newInit(), a.newUnseal(),
 		a.simple("seal", "Seal the server", http.MethodPut, "sys/seal", "Error sealing", "Success! Vault is sealed."),
 		a.simple("step-down", "Give up being the active node", http.MethodPut, "sys/step-down", "Error stepping down", "Success! Stepped down."),
-		a.newRotate(), a.newKeyStatus(), a.newRekey(), a.newGenerateRoot(), a.newSnapshot())
+		a.newRotate(), a.newKeyStatus(), a.newRekey(), a.newGenerateRoot(), a.newSnapshot(), a.newRaft())
 	cmd.AddCommand(newAbsent("jotgate operator", absentOperator)...)
 	return cmd
 }

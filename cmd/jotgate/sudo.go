@@ -23,7 +23,7 @@ var sudoPaths = []sudoPath{
 	{"sys/plugins/catalog/*", ""}, {"sys/rekey/*", "change"}, {"sys/rekey/backup", ""}, {"sys/remount", ""},
 	{"sys/revoke-force/*", ""}, {"sys/revoke-prefix/*", ""},
 	{"sys/rotate", ""}, {"sys/rotate/keyring", ""}, {"sys/rotate/root/*", "change"}, {"sys/rotate/root/backup", ""},
-	{"sys/seal", ""}, {"sys/step-down", ""}, {"sys/storage/raft/snapshot", ""},
+	{"sys/seal", ""}, {"sys/step-down", ""}, {"sys/storage/raft/snapshot", ""}, {"sys/storage/raft/snapshot-force", ""},
 }
 
 // needsSudo reports whether the server asks for sudo, too.

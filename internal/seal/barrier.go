@@ -129,12 +129,12 @@ func (b *Barrier) Close() error {
 
 // Snapshot implements storage.Snapshotter. What it writes is sealed. A driver
 // that cannot is answered as fault.NotImplemented.
-func (b *Barrier) Snapshot(ctx context.Context, w io.Writer) error {
+func (b *Barrier) Snapshot(ctx context.Context, begin func(size int64) (io.Writer, error)) error {
 	s, ok := b.inner.(storage.Snapshotter)
 	if !ok {
 		return fault.New(fault.NotImplemented, "this storage has its own tools for backups")
 	}
-	return s.Snapshot(ctx, w)
+	return s.Snapshot(ctx, begin)
 }
 
 // SchemaVersion implements storage.Versioned. It is 0 for a driver without a

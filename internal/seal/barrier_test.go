@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -373,7 +374,7 @@ func TestNoSecretIsInTheFilesInClear(t *testing.T) {
 	}
 	must(b.Rotate(ctx))(t)
 	var copied bytes.Buffer
-	if err := b.Snapshot(ctx, &copied); err != nil {
+	if err := b.Snapshot(ctx, func(int64) (io.Writer, error) { return &copied, nil }); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.Close(); err != nil {

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/jotgate/jotgate/internal/seal"
 	"github.com/jotgate/jotgate/internal/servertest"
+	"github.com/jotgate/jotgate/internal/snapshot"
 	"github.com/jotgate/jotgate/internal/storage/embedded"
 )
 
@@ -400,7 +402,12 @@ func TestASnapshotIsAWholeSealedStore(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(dir, "data"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "data", embedded.FileName), []byte(body), 0o600); err != nil {
+	var data bytes.Buffer
+	meta, err := snapshot.Read(strings.NewReader(body), &data)
+	if err != nil || meta.Cluster == "" || meta.Server == "" {
+		t.Fatalf("%+v %v", meta, err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "data", embedded.FileName), data.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	back := &vault{Server: servertest.Start(t, servertest.Options{Dir: dir, Shamir: true}), t: t, token: v.token}
@@ -408,6 +415,20 @@ func TestASnapshotIsAWholeSealedStore(t *testing.T) {
 	if _, out := back.Vault("GET", "kv/a", v.token, ""); !strings.Contains(out, "kept-in-the-snapshot") {
 		t.Errorf("from the snapshot: %s", out)
 	}
+}
+
+func TestASnapshotIsNotPutBackOverTheAPI(t *testing.T) {
+	v, _ := sharedVault(t, servertest.Options{})
+	for _, path := range []string{"sys/storage/raft/snapshot", "sys/storage/raft/snapshot-force"} {
+		v.refused(400, "jotgate operator snapshot restore", "POST", path, strings.Repeat("x", 1<<20))
+		if status, out := v.Vault("POST", path, "", "x"); status != 403 {
+			t.Errorf("%s as a stranger: %d %s", path, status, out)
+		}
+	}
+	for _, path := range []string{"configuration", "autopilot/state", "autopilot/configuration"} {
+		v.refused(400, "raft storage is not in use", "GET", "sys/storage/raft/"+path, "")
+	}
+	v.refused(400, "raft storage is not in use", "POST", "sys/storage/raft/remove-peer", `{"server_id":"a"}`)
 }
 
 func TestADatabaseIsBackedUpWithItsOwnTools(t *testing.T) {

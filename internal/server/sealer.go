@@ -107,17 +107,8 @@ func (s *Server) buildOperator(u *unsealed, rt *vaultapi.Runtime) {
 	u.closers = append(u.closers, c.close)
 	rt.Rekey, rt.Roots, rt.Metrics = &c.rekey, &c.roots, s.metrics
 	if _, ok := s.driver.(storage.Snapshotter); ok {
-		rt.Snapshot = s.snapshot
+		rt.Snapshot = func(ctx context.Context, w io.Writer) error { return s.snapshot(ctx, rt.ClusterID, w) }
 	}
-}
-
-// snapshot writes one copy at a time: each needs as much room as the store.
-func (s *Server) snapshot(ctx context.Context, w io.Writer) error {
-	if !s.copying.TryLock() {
-		return fault.New(fault.TooMany, "another snapshot is being taken: wait until it is done")
-	}
-	defer s.copying.Unlock()
-	return s.barrier.Snapshot(ctx, w)
 }
 
 // unlock builds what the doors work on and lets requests in. If a part does

@@ -10,7 +10,7 @@ import (
 func TestOneSnapshotIsTakenAtATime(t *testing.T) {
 	s := &Server{}
 	s.copying.Lock()
-	if err := s.snapshot(t.Context(), io.Discard); !fault.Is(err, fault.TooMany) {
+	if err := s.snapshot(t.Context(), "", io.Discard); !fault.Is(err, fault.TooMany) {
 		t.Errorf("a second snapshot: %v", err)
 	}
 }

@@ -109,7 +109,9 @@ type Store interface {
 
 // Snapshotter is implemented by stores that can stream a consistent copy.
 type Snapshotter interface {
-	Snapshot(ctx context.Context, w io.Writer) error
+	// Snapshot writes the copy to what begin returns for its size in bytes. An
+	// error of begin or of a write is returned.
+	Snapshot(ctx context.Context, begin func(size int64) (io.Writer, error)) error
 }
 
 // Versioned is implemented by stores with a migrated schema.

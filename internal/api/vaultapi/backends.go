@@ -22,6 +22,7 @@ var (
 		sysStatusRows,
 		sysRotateRows,
 		sysOperatorRows,
+		sysRaftRows,
 		sysMetricRows,
 		sysPasswordRows,
 		sysUIRows,

@@ -75,6 +75,9 @@ func (c *Call) public() bool {
 }
 
 func (c *Call) readData() (err error) {
+	if c.row != nil && c.row.Handler.Unread {
+		return nil
+	}
 	c.Data, err = readData(c.w, c.http, c.Op, c.limit)
 	c.Request.Data = c.Data.Map()
 	return err

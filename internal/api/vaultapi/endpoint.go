@@ -47,6 +47,9 @@ type Action struct {
 	Exists func(ctx context.Context, c *Call) (bool, error)
 	// Free takes any parameters: no warning about unknown ones, no checks.
 	Free bool
+	// Unread leaves the body where it is: the row takes none, whatever clients
+	// send.
+	Unread bool
 	// Spent is the answer to a caller whose own token, which is also the
 	// parameter "token" left out, is not valid any more. nil: permission denied.
 	Spent error

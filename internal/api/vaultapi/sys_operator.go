@@ -102,6 +102,7 @@ var (
 	pgpFields  = []Field{
 		{Name: "pgp_keys", Type: CommaList, Help: "A public key for each new share, as the base64 of its binary form."},
 		{Name: "backup", Type: Bool, Help: "Keep the encrypted shares at rekey/backup."},
+		{Name: "Backup", Type: Bool, Help: "The same, as HashiCorp's client for Go spells it."},
 	}
 	shareFields = []Field{{Name: "key", Help: "One share, in hex or base64."}, nonceField}
 	rekeyFields = append([]Field{
@@ -147,8 +148,6 @@ var sysOperatorRows = []Row{
 		Handler: Action{Do: cancel((*Call).rootMaker), Fields: []Field{nonceField}, Emergency: true}},
 	{Verbs: []string{Update}, Pattern: "generate-root/update", Auth: route.Authenticated, Sudo: true, Action: "root-token-generation-update", Body: SmallBody, Help: "Give one share.",
 		Handler: Action{Do: give((*Call).rootMaker, RootMaker.Give, rootReply), Fields: shareFields, Emergency: true}},
-	{Verbs: []string{Read}, Pattern: "storage/raft/snapshot", Auth: route.Authenticated, Sudo: true, Action: "storage-raft-snapshot-take", Help: "Read a sealed copy of the whole store.",
-		Handler: Action{Do: snapshot}},
 }
 
 // bareReply answers without an envelope, as the operations of the seal do. The
@@ -230,7 +229,7 @@ func startRekey(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
 		return nil, err
 	}
 	want := RekeyRequest{
-		Shares: small(c.Int("secret_shares")), Threshold: small(c.Int("secret_threshold")), Verify: c.Bool("require_verification"), Backup: c.Bool("backup"),
+		Shares: small(c.Int("secret_shares")), Threshold: small(c.Int("secret_threshold")), Verify: c.Bool("require_verification"), Backup: c.Bool("backup") || c.Bool("Backup"),
 	}
 	if want.PGPKeys, err = pgp.ParseAll(c.List("pgp_keys"), c.Runtime.now); err != nil {
 		return nil, err

@@ -6,9 +6,41 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/jotgate/jotgate/internal/api/route"
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/gate"
 )
+
+// sysRaftRows are what clients ask of a server that keeps its data by the Raft
+// protocol, which this one does not: the copy of the store, by the name that
+// clients know, and the answer of the reference for the rest.
+var sysRaftRows = []Row{
+	{Verbs: []string{Read}, Pattern: "storage/raft/snapshot", Auth: route.Authenticated, Sudo: true, Action: "storage-raft-snapshot-take", Help: "Read a sealed copy of the whole store, as an archive.",
+		Handler: Action{Do: snapshot}},
+	{Verbs: []string{Update}, Pattern: "storage/raft/snapshot", Auth: route.Authenticated, Sudo: true, Action: "storage-raft-snapshot-restore", Body: SmallBody, Help: "Say how a copy is put back.",
+		Handler: Action{Do: noRestore, Unread: true}},
+	{Verbs: []string{Update}, Pattern: "storage/raft/snapshot-force", Auth: route.Authenticated, Sudo: true, Action: "storage-raft-snapshot-force-restore", Body: SmallBody, Help: "Say how a copy is put back.",
+		Handler: Action{Do: noRestore, Unread: true}},
+	{Verbs: []string{Read}, Pattern: "storage/raft/configuration", Auth: route.Authenticated, Action: "storage-raft-read-configuration", Help: "Say that there is no Raft.",
+		Handler: Action{Do: noRaft}},
+	{Verbs: []string{Update}, Pattern: "storage/raft/remove-peer", Auth: route.Authenticated, Action: "storage-raft-remove-peer", Body: SmallBody, Help: "Say that there is no Raft.",
+		Handler: Action{Do: noRaft, Free: true}},
+	{Verbs: []string{Read}, Pattern: "storage/raft/autopilot/state", Auth: route.Authenticated, Action: "storage-raft-autopilot-read-state", Help: "Say that there is no Raft.",
+		Handler: Action{Do: noRaft}},
+	{Verbs: []string{Read}, Pattern: "storage/raft/autopilot/configuration", Auth: route.Authenticated, Action: "storage-raft-autopilot-read-configuration", Help: "Say that there is no Raft.",
+		Handler: Action{Do: noRaft}},
+	{Verbs: []string{Update}, Pattern: "storage/raft/autopilot/configuration", Auth: route.Authenticated, Action: "storage-raft-autopilot-configure", Body: SmallBody, Help: "Say that there is no Raft.",
+		Handler: Action{Do: noRaft, Free: true}},
+}
+
+func noRaft(context.Context, *Call, gate.Pass) (*Reply, error) {
+	return nil, fault.New(fault.Invalid, "raft storage is not in use")
+}
+
+// noRestore keeps a token of this store from replacing it.
+func noRestore(context.Context, *Call, gate.Pass) (*Reply, error) {
+	return nil, fault.New(fault.Invalid, "a snapshot is not put back over the API: stop the server, and run \"jotgate operator snapshot restore\" where it keeps its data")
+}
 
 // snapshot sends a copy of the store, which only its own unseal key opens.
 func snapshot(_ context.Context, c *Call, _ gate.Pass) (*Reply, error) {
@@ -19,7 +51,7 @@ func snapshot(_ context.Context, c *Call, _ gate.Pass) (*Reply, error) {
 	case c.WrapTTL > 0:
 		return nil, fault.New(fault.Invalid, "a snapshot cannot be wrapped: leave X-Vault-Wrap-TTL out")
 	}
-	return &Reply{ContentType: "application/octet-stream", Stream: write}, nil
+	return &Reply{ContentType: "application/gzip", Stream: write}, nil
 }
 
 // stream sends a body that is too large to be held. What fails before its

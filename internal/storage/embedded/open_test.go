@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand"
 	"os"
 	"path/filepath"
@@ -203,12 +204,21 @@ func TestSnapshotIsAStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	var copied bytes.Buffer
-	if err := s.Snapshot(context.Background(), &copied); err != nil {
+	if err := s.Snapshot(context.Background(), into(&copied)); err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, FileName), copied.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
+	}
+	refused := errors.New("no room")
+	if err := s.Snapshot(context.Background(), func(size int64) (io.Writer, error) {
+		if size != int64(copied.Len()) {
+			t.Errorf("%d bytes are announced, and %d were written", size, copied.Len())
+		}
+		return nil, refused
+	}); !errors.Is(err, refused) {
+		t.Errorf("%v", err)
 	}
 	if v, err := get(open(t, dir, Options{}), "k"); v != "v" || err != nil {
 		t.Fatalf("%q, %v", v, err)
@@ -217,6 +227,11 @@ func TestSnapshotIsAStore(t *testing.T) {
 	if err != nil || len(entries) != 1 {
 		t.Errorf("left behind: %v, %v", entries, err)
 	}
+}
+
+// into takes a snapshot of any size.
+func into(w io.Writer) func(int64) (io.Writer, error) {
+	return func(int64) (io.Writer, error) { return w, nil }
 }
 
 // stuck is a reader of a snapshot that has stopped reading.
@@ -235,7 +250,7 @@ func TestASlowSnapshotHoldsNobodyUp(t *testing.T) {
 	s := open(t, t.TempDir(), Options{SweepEvery: -1})
 	w := &stuck{make(chan struct{}, 1), make(chan struct{})}
 	done := make(chan error)
-	go func() { done <- s.Snapshot(context.Background(), w) }()
+	go func() { done <- s.Snapshot(context.Background(), into(w)) }()
 	<-w.entered
 	if n := s.db.Stats().OpenTxN; n != 0 {
 		t.Errorf("%d transactions are open while the reader sleeps", n)
@@ -252,7 +267,7 @@ func TestASlowSnapshotHoldsNobodyUp(t *testing.T) {
 func TestSnapshotEndsWithItsCaller(t *testing.T) {
 	s := open(t, t.TempDir(), Options{SweepEvery: -1})
 	ctx, cancel := context.WithCancel(context.Background())
-	err := s.Snapshot(ctx, writerFunc(func(p []byte) (int, error) { cancel(); return len(p), nil }))
+	err := s.Snapshot(ctx, into(writerFunc(func(p []byte) (int, error) { cancel(); return len(p), nil })))
 	if !errors.Is(err, context.Canceled) {
 		t.Fatalf("got %v", err)
 	}

@@ -11,9 +11,9 @@ import (
 
 // Snapshot implements storage.Snapshotter: it writes a copy of the data file,
 // which is itself a data file. The copy is spooled beside the store first, so
-// that a slow w holds no transaction open; that needs as much room again while
+// that a slow reader holds no transaction open; that needs as much room again while
 // it runs.
-func (s *Store) Snapshot(ctx context.Context, w io.Writer) (err error) {
+func (s *Store) Snapshot(ctx context.Context, begin func(size int64) (io.Writer, error)) (err error) {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
@@ -28,7 +28,15 @@ func (s *Store) Snapshot(ctx context.Context, w io.Writer) (err error) {
 	if err := s.copyTo(spool); err != nil {
 		return fmt.Errorf("storage: snapshot: %w", err)
 	}
-	if _, err := spool.Seek(0, io.SeekStart); err != nil {
+	size, err := spool.Seek(0, io.SeekCurrent)
+	if err == nil {
+		_, err = spool.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return fmt.Errorf("storage: snapshot: %w", err)
+	}
+	w, err := begin(size)
+	if err != nil {
 		return fmt.Errorf("storage: snapshot: %w", err)
 	}
 	if _, err := io.Copy(w, &contextReader{ctx, spool}); err != nil {
