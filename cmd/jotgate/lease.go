@@ -40,7 +40,7 @@ func (a *app) newLeaseRenew() *cobra.Command {
 			return a.tokenCall(cmd, r, "Error renewing "+args[0])
 		},
 	}
-	cmd.Flags().StringVar(&increment, "increment", "", "wished life from now on (default: the server decides)")
+	cmd.Flags().StringVarP(&increment, "increment", "i", "", "wished life from now on (default: the server decides)")
 	return cmd
 }
 

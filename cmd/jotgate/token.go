@@ -108,7 +108,7 @@ func (a *app) newTokenRenew() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&accessor, "accessor", false, "the argument is an accessor")
-	cmd.Flags().StringVar(&increment, "increment", "", "wished life from now on (default: the server decides)")
+	cmd.Flags().StringVarP(&increment, "increment", "i", "", "wished life from now on (default: the server decides)")
 	cmd.Flags().StringVar(&jwt, "jwt", "", "a new JWT of the token's user: @file, - for standard input, or its text")
 	cmd.Flags().StringVar(&increment, "i", "", "same as -increment")
 	_ = cmd.Flags().MarkHidden("i")
