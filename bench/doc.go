@@ -10,6 +10,9 @@
 // server must pay) and one RSA-2048 signature verification (what any check of
 // an RS256 token must pay).
 //
+// With -postgres it runs the server on a PostgreSQL database instead, whose own
+// CPU time is not counted.
+//
 // It sends traffic only to the loopback processes that it started itself, each
 // run is bounded in time, and it leaves nothing running.
 package main

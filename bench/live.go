@@ -48,7 +48,7 @@ func measureLive(ctx context.Context, srv *child, b *bench, o options) (*Live, e
 	}
 	l.RestartMS = srv.ready.Seconds() * 1000
 	began := time.Now()
-	if _, err := b.do(ctx, "GET", "/v1/auth/token/lookup-self", "root", nil, 200); err != nil {
+	if _, err := b.do(ctx, "GET", "/v1/auth/token/lookup-self", b.root, nil, 200); err != nil {
 		return nil, err
 	}
 	l.LookupMS = time.Since(began).Seconds() * 1000

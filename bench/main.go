@@ -23,6 +23,7 @@ type options struct {
 	tokens      int
 	objects     int
 	live        int
+	postgres    string
 }
 
 // Report is the whole outcome of a run, as -json prints it.
@@ -72,6 +73,7 @@ func main() {
 	flag.IntVar(&o.tokens, "tokens", 3000, "different JWTs to sign for the paths that need a new one each time")
 	flag.IntVar(&o.objects, "objects", 10000, "objects in the collection that the object paths work on")
 	flag.IntVar(&o.live, "live", 0, "also make this many live tokens, and restart the server with them")
+	flag.StringVar(&o.postgres, "postgres", "", "DSN of an empty PostgreSQL database to run the server on (default: the embedded store)")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "bench: unexpected argument %q; see -help\n", flag.Arg(0))
@@ -125,13 +127,13 @@ func run(ctx context.Context, o options) (*Report, error) {
 		return nil, fmt.Errorf("echo: %w", err)
 	}
 	r.Paths = append(r.Paths, echo)
-	srv, err := startServer(ctx, o.server)
+	srv, err := startServer(ctx, o.server, o.postgres)
 	if err != nil {
 		return nil, err
 	}
 	defer srv.stop()
 	r.ReadyMS, r.IdleRSSMiB = srv.ready.Seconds()*1000, srv.rss()
-	b, err := setUp(ctx, srv.addr, o)
+	b, err := setUp(ctx, srv, o)
 	if err != nil {
 		return nil, fmt.Errorf("set-up: %w", err)
 	}

@@ -37,7 +37,7 @@ func (b *bench) fill(ctx context.Context) error {
 		return nil
 	}
 	b.filled = true
-	if _, err := fetch(ctx, b.client, call{method: "POST", url: b.base + pvlt + "ctl/collections", header: bearer("pvaultauth"), body: []byte(buyersSchema), want: 200}); err != nil {
+	if _, err := fetch(ctx, b.client, call{method: "POST", url: b.base + pvlt + "ctl/collections", header: bearer(b.admin), body: []byte(buyersSchema), want: 200}); err != nil {
 		return err
 	}
 	const step = 500
@@ -46,7 +46,7 @@ func (b *bench) fill(ctx context.Context) error {
 		for i := at; i < min(at+step, b.opts.objects); i++ {
 			rows = append(rows, buyer(int64(i)))
 		}
-		out, err := fetch(ctx, b.client, call{method: "POST", url: b.base + buyers + "bulk/objects" + because, header: bearer("pvaultauth"), body: []byte("[" + strings.Join(rows, ",") + "]"), want: 200})
+		out, err := fetch(ctx, b.client, call{method: "POST", url: b.base + buyers + "bulk/objects" + because, header: bearer(b.admin), body: []byte("[" + strings.Join(rows, ",") + "]"), want: 200})
 		if err != nil {
 			return err
 		}

@@ -22,6 +22,8 @@ import (
 // bench is a server that is set up and ready to be measured.
 type bench struct {
 	base   string
+	root   string // token of the Vault door
+	admin  string // API key of the pvault door
 	key    *rsa.PrivateKey
 	client *http.Client
 	opts   options
@@ -68,12 +70,12 @@ func pathNames() []string {
 }
 
 // setUp brings the empty dev server into the state of both guides.
-func setUp(ctx context.Context, addr string, o options) (*bench, error) {
+func setUp(ctx context.Context, srv *child, o options) (*bench, error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		return nil, err
 	}
-	b := &bench{base: "http://" + addr, key: key, client: &http.Client{Timeout: 30 * time.Second}, opts: o}
+	b := &bench{base: "http://" + srv.addr, root: srv.root, admin: srv.admin, key: key, client: &http.Client{Timeout: 30 * time.Second}, opts: o}
 	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
 	if err != nil {
 		return nil, err
@@ -95,16 +97,16 @@ func setUp(ctx context.Context, addr string, o options) (*bench, error) {
 		{"/v1/secret/data/bench", map[string]any{"data": map[string]any{"user": "alice", "password": "correct horse"}}, 200},
 	}
 	for _, s := range steps {
-		if _, err := b.do(ctx, "POST", s.path, "root", s.body, s.want); err != nil {
+		if _, err := b.do(ctx, "POST", s.path, b.root, s.body, s.want); err != nil {
 			return nil, err
 		}
 	}
-	conf, err := fetch(ctx, b.client, call{method: "GET", url: b.base + "/api/pvlt/1.0/ctl/iam/conf", header: bearer("pvaultauth"), want: 200})
+	conf, err := fetch(ctx, b.client, call{method: "GET", url: b.base + "/api/pvlt/1.0/ctl/iam/conf", header: bearer(b.admin), want: 200})
 	if err != nil {
 		return nil, err
 	}
 	iam := string(conf) + "\n[idps.bench]\ntype = \"direct-jwt\"\n[idps.bench.conf]\niss = \"https://bench/\"\naud = \"bench\"\nkeys = '''" + jwk(&key.PublicKey) + "'''\n"
-	_, err = fetch(ctx, b.client, call{method: "POST", url: b.base + "/api/pvlt/1.0/ctl/iam/conf", header: bearer("pvaultauth"), body: []byte(iam), want: 200})
+	_, err = fetch(ctx, b.client, call{method: "POST", url: b.base + "/api/pvlt/1.0/ctl/iam/conf", header: bearer(b.admin), body: []byte(iam), want: 200})
 	return b, err
 }
 

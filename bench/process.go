@@ -3,6 +3,8 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -31,30 +33,103 @@ type child struct {
 	dir    string
 	addr   string
 	ready  time.Duration
+
+	postgres string // DSN; "" = the embedded store of development mode
+	root     string // token of the Vault door
+	admin    string // API key of the pvault door
 }
 
-// startServer starts the binary in dev mode on an empty directory and waits
-// until it serves.
-func startServer(ctx context.Context, binary string) (*child, error) {
+// startServer starts the binary on an empty store and waits until it serves: in
+// development mode, or on the PostgreSQL database with the DSN.
+func startServer(ctx context.Context, binary, dsn string) (*child, error) {
 	dir, err := os.MkdirTemp("", "jotgate-bench-")
 	if err != nil {
 		return nil, err
 	}
-	c := &child{dir: dir, addr: anyPort, binary: binary}
-	return c, c.serve(ctx)
+	c := &child{dir: dir, addr: anyPort, binary: binary, postgres: dsn, root: "root", admin: "pvaultauth"}
+	if err := c.serve(ctx); err != nil || dsn == "" {
+		return c, err
+	}
+	if err := c.initialise(ctx); err != nil {
+		c.stop()
+		return nil, fmt.Errorf("initialise the server on PostgreSQL: %w", err)
+	}
+	return c, nil
 }
 
 // serve starts the server process on the child's directory.
 func (c *child) serve(ctx context.Context) error {
-	c.cmd = exec.CommandContext(ctx, c.binary, "server", "-dev", "-dev-root-token-id=root",
-		"-dev-listen-address="+c.addr, "-dev-dir="+filepath.Join(c.dir, "data"), "-audit-file="+filepath.Join(c.dir, "audit.log"))
+	audit := filepath.Join(c.dir, "audit.log")
+	args := []string{"server", "-dev", "-dev-root-token-id=root", "-dev-listen-address=" + c.addr, "-dev-dir=" + filepath.Join(c.dir, "data"), "-audit-file=" + audit}
+	if c.postgres != "" {
+		args = []string{"server", "-config=" + filepath.Join(c.dir, "jotgate.toml")}
+		if err := c.configure(audit); err != nil {
+			return err
+		}
+	}
+	c.cmd = exec.CommandContext(ctx, c.binary, args...)
 	log, err := os.Create(filepath.Join(c.dir, "server.log"))
 	if err != nil {
 		return err
 	}
 	defer func() { _ = log.Close() }()
 	c.cmd.Stderr = log
-	return c.start(ctx, "/v1/sys/health")
+	return c.start(ctx, "/v1/sys/health?uninitcode=200")
+}
+
+// configure writes the settings of a server on PostgreSQL.
+func (c *child) configure(audit string) error {
+	key := filepath.Join(c.dir, "seal.key")
+	if _, err := os.Stat(key); err != nil {
+		raw := make([]byte, 32)
+		_, _ = rand.Read(raw) // never fails
+		if err := os.WriteFile(key, raw, 0o600); err != nil {
+			return err
+		}
+	}
+	c.admin = "Bench-4dmin-Key-of-one-run"
+	admin := filepath.Join(c.dir, "admin.key")
+	if err := os.WriteFile(admin, []byte(c.admin), 0o600); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(c.dir, "jotgate.toml"), fmt.Appendf(nil, `
+[[listener]]
+address = %q
+[storage]
+type = "postgres"
+dsn = %q
+[seal]
+type = "key_file"
+key_file = %q
+[[audit]]
+type = "file"
+options = { file_path = %q }
+[pvault]
+admin_key_file = %q
+admin_may_read_data = true
+`, c.addr, c.postgres, key, audit, admin), 0o600)
+}
+
+// initialise makes the root key and the key-value store that development mode
+// brings along.
+func (c *child) initialise(ctx context.Context) error {
+	client := &http.Client{Timeout: 30 * time.Second}
+	b, err := fetch(ctx, client, call{method: "POST", url: "http://" + c.addr + "/v1/sys/init", body: []byte("{}"), want: 200})
+	if err != nil {
+		return err
+	}
+	var made struct {
+		RootToken string `json:"root_token"`
+	}
+	if err := json.Unmarshal(b, &made); err != nil {
+		return err
+	}
+	c.root = made.RootToken
+	_, err = fetch(ctx, client, call{
+		method: "POST", url: "http://" + c.addr + "/v1/sys/mounts/secret", header: [2]string{"X-Vault-Token", c.root},
+		body: []byte(`{"type":"kv","options":{"version":"2"}}`), want: 204,
+	})
+	return err
 }
 
 // restart ends the server and starts it again on the same directory.

@@ -3,7 +3,8 @@
 // relatives. Every node is active and none is a leader.
 //
 // Transactions are SERIALIZABLE and run again when the database refuses to
-// serialize them. A transaction's writes wait in a buffer and go out in one
+// serialize them; one that keeps being refused runs alone on its node
+// (contention.go). A transaction's writes wait in a buffer and go out in one
 // round trip together with BEGIN, where nothing was read before, and COMMIT.
 // When the connection breaks during the commit, the driver finds out whether
 // it was kept before it answers or tries again, by the number under which the

@@ -442,3 +442,36 @@ func FuzzUnpack(f *testing.F) {
 		}
 	})
 }
+
+// A slow caller is overtaken by a neighbour on the same node in each attempt,
+// until it gets its turn alone.
+func TestNoCallerStarvesBesideItsNeighbours(t *testing.T) {
+	s := open(t, pgtest.DSN(t), Options{})
+	var neighbours sync.WaitGroup
+	attempts := 0
+	err := s.Update(ctx, func(tx storage.Tx) error {
+		attempts++
+		if _, err := count(tx, "n"); err != nil {
+			return err
+		}
+		passed := make(chan struct{})
+		neighbours.Go(func() {
+			defer close(passed)
+			if err := s.Update(ctx, increment("n")); err != nil {
+				t.Error(err)
+			}
+		})
+		if s.crowd.mu.TryRLock() { // others may pass: let one do so
+			s.crowd.mu.RUnlock()
+			<-passed
+		}
+		return increment("n")(tx)
+	})
+	neighbours.Wait()
+	if err != nil || attempts != aloneFrom+1 {
+		t.Errorf("after %d attempts: %v", attempts, err)
+	}
+	if n := read(t, s, "n"); n != attempts+1 {
+		t.Errorf("the counter is %d after %d neighbours and the caller itself", n, attempts)
+	}
+}

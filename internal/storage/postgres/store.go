@@ -60,6 +60,7 @@ type Store struct {
 	clock    clock
 	journal  atomic.Pointer[journal]
 	enrol    sync.Mutex // one registration at a time
+	crowd    crowd
 	reader   reader
 	pruner   pruner
 
@@ -208,7 +209,7 @@ func (s *Store) Update(ctx context.Context, fn func(storage.Tx) error) error {
 		}
 		var again bool
 		j := s.journal.Load()
-		if again, err = s.attempt(limited, j, fn); !again {
+		if again, err = s.among(limited, attempt, j, fn); !again {
 			break
 		}
 		if errors.Is(err, errNodeGone) {
@@ -237,27 +238,15 @@ func unwrapOwn(err error) error {
 	return err
 }
 
-const (
-	// maxAttempts bounds how often a transaction is run before ErrConflict.
-	maxAttempts = 20
-	// firstReadRetries is how often a read-only transaction that has shown its
-	// function nothing yet is begun again on another connection.
-	firstReadRetries = 2
-	maxPause         = 100 * time.Millisecond
-)
+// firstReadRetries is how often a read-only transaction that has shown its
+// function nothing yet is begun again on another connection.
+const firstReadRetries = 2
 
-// pause waits a random while that grows with the attempts, so that
-// transactions that collided do not collide again in step.
-func pause(ctx context.Context, attempt int) bool {
-	most := min(maxPause, time.Millisecond<<min(attempt, 10))
-	timer := time.NewTimer(rand.N(most)) //nolint:gosec // no secret
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+// among is attempt, beside others of this node or, for one that keeps
+// colliding, without them.
+func (s *Store) among(ctx context.Context, attempt int, j *journal, fn func(storage.Tx) error) (again bool, err error) {
+	defer s.crowd.enter(attempt)() // also after a panic
+	return s.attempt(ctx, j, fn)
 }
 
 // attempt runs the transaction once. again is true when nothing was kept and
