@@ -101,6 +101,8 @@ func TestCreatedPolicies(t *testing.T) {
 	w.role("plain", nil)
 	w.role("allow", func(r *Role) { r.AllowedPolicies, r.AllowedPoliciesGlob = []string{"a"}, []string{"team-*"} })
 	w.role("nodef", func(r *Role) { r.NoDefaultPolicy = true })
+	w.role("not default", func(r *Role) { r.DisallowedPolicies = []string{"default", "secret"} })
+	w.role("not like default", func(r *Role) { r.DisallowedPoliciesGlob = []string{"def*"} })
 	for name, c := range map[string]struct {
 		parent Issued
 		change func(*CreateOptions)
@@ -110,6 +112,9 @@ func TestCreatedPolicies(t *testing.T) {
 		"root inherits root":             {root, nil, []string{"root"}},
 		"subset brings default along":    {user, func(o *CreateOptions) { o.Policies = []string{"Demo "} }, []string{"default", "demo"}},
 		"no_default_policy":              {user, func(o *CreateOptions) { o.Policies, o.NoDefaultPolicy = []string{"demo"}, true }, []string{"demo"}},
+		"inherits without default":       {user, func(o *CreateOptions) { o.NoDefaultPolicy = true }, []string{"demo"}},
+		"role disallows default":         {root, func(o *CreateOptions) { o.RoleName, o.Policies = "not default", []string{"demo"} }, []string{"demo"}},
+		"role disallows its like":        {root, func(o *CreateOptions) { o.RoleName, o.Policies = "not like default", []string{"demo"} }, []string{"demo"}},
 		"sudo may take any":              {root, func(o *CreateOptions) { o.Policies = []string{"z", "z"} }, []string{"default", "z"}},
 		"role without lists: subset":     {user, func(o *CreateOptions) { o.RoleName, o.Policies = "plain", []string{"demo"} }, []string{"default", "demo"}},
 		"role allows what user has not":  {user, func(o *CreateOptions) { o.RoleName, o.Policies = "allow", []string{"a", "team-x"} }, []string{"a", "default", "team-x"}},
@@ -119,6 +124,25 @@ func TestCreatedPolicies(t *testing.T) {
 		is, err := w.tryChild(c.parent, c.change)
 		if err != nil || !slices.Equal(is.Token.Policies, c.want) {
 			t.Errorf("%s: %q %v", name, is.Token.Policies, err)
+		}
+	}
+	for role, policy := range map[string]string{"not default": "secret", "not like default": "defense"} {
+		_, err := w.tryChild(root, func(o *CreateOptions) { o.RoleName, o.Policies = role, []string{policy} })
+		refused(t, err, fault.Invalid, fmt.Sprintf("token policy %q is disallowed by this role", policy))
+	}
+}
+
+func TestTheSmallerNumberOfUsesCounts(t *testing.T) {
+	w := newWorld(t)
+	user := w.issue(login())
+	w.role("none", nil)
+	w.role("five", func(r *Role) { r.NumUses = 5 })
+	for _, c := range []struct {
+		role       string
+		wish, want int
+	}{{"none", 0, 0}, {"none", 3, 3}, {"five", 0, 5}, {"five", 3, 3}, {"five", 5, 5}, {"five", 9, 5}} {
+		if got := w.child(user, func(o *CreateOptions) { o.RoleName, o.NumUses = c.role, c.wish }).Token.NumUses; got != c.want {
+			t.Errorf("role %s, %d wished: %d uses, want %d", c.role, c.wish, got, c.want)
 		}
 	}
 }
@@ -324,6 +348,11 @@ func TestRoleThatContradictsItselfIsRefused(t *testing.T) {
 	for _, suffix := range []string{"/x", "x/", "a//b", "..", "a/../b", "a b", "é", strings.Repeat("a", 257)} {
 		if err := w.UpdateRole(t.Context(), "r", func(r *Role) error { r.PathSuffix = suffix; return nil }); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%q: %v", suffix, err)
+		}
+	}
+	for _, name := range []string{"", "a/b", "a\x00", strings.Repeat("n", maxRoleName+1)} {
+		if err := w.UpdateRole(t.Context(), name, func(*Role) error { return nil }); !fault.Is(err, fault.Invalid) {
+			t.Errorf("a role named %.10q: %v", name, err)
 		}
 	}
 	if names, err := w.Roles(t.Context()); err != nil || len(names) != 0 {
