@@ -52,15 +52,13 @@ func TestTheRunnersCredentialGoesToTheRunnerOnly(t *testing.T) {
 	defer elsewhere.Close()
 	moved := httptest.NewServer(http.RedirectHandler(elsewhere.URL, http.StatusFound))
 	defer moved.Close()
-	gone := httptest.NewServer(http.NotFoundHandler())
-	gone.Close()
 	for name, c := range map[string]struct{ url, bearer, says string }{
 		"plain http to another host": {"http://runner.example/token", "s3cret", "not an https address"},
 		"another scheme":             {"ftp://127.0.0.1/token", "s3cret", "not an https address"},
 		"no address":                 {"nonsense", "s3cret", "not an https address"},
 		"no credential":              {"https://runner.example/token", "", "ACTIONS_ID_TOKEN_REQUEST_TOKEN is not"},
 		"a redirect":                 {moved.URL, "s3cret", "status 302"},
-		"nobody there":               {gone.URL + "/?sig=pr1vate", "s3cret", "cannot reach"},
+		"nobody there":               {"http://127.0.0.1:1/?sig=pr1vate", "s3cret", "cannot reach"},
 	} {
 		_, err := Finder{Lookup: vars(map[string]string{githubURL: c.url, githubBearer: c.bearer})}.Find(t.Context())
 		if err == nil || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "s3cret") || strings.Contains(err.Error(), "pr1vate") {
