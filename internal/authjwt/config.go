@@ -121,6 +121,20 @@ func (c *Config) bounded() error {
 			return invalid("a configuration value is longer than %d bytes", maxText)
 		}
 	}
+	return c.public()
+}
+
+// public refuses private keys among what reads back. Those in place of public
+// ones are refused where keys are parsed.
+func (c *Config) public() error {
+	private := func(s string) bool { return strings.Contains(s, "PRIVATE KEY-----") }
+	readable := []string{c.DiscoveryURL, c.DiscoveryCAPEM, c.ClientID, c.JWKSURL, c.JWKSCAPEM, c.BoundIssuer}
+	for _, p := range c.Pairs {
+		readable = append(readable, string(p.Written))
+	}
+	if slices.ContainsFunc(readable, private) {
+		return invalid("the configuration holds a private key: leave it out, and take it for exposed")
+	}
 	return nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"encoding/pem"
 	"math/big"
 	"slices"
+	"strings"
 )
 
 // KeyType is the kty of a key (RFC 7518 section 6.1, RFC 8037).
@@ -87,6 +88,9 @@ func ParsePEM(data []byte) (*Key, error) {
 	if len(trimSpace(string(rest))) != 0 {
 		return nil, refuse(ErrKey, "unexpected data after the PEM block: give one key at a time")
 	}
+	if strings.HasSuffix(block.Type, "PRIVATE KEY") {
+		return nil, refuse(ErrKey, "this is a private key: give its public key, and take the private one for exposed")
+	}
 	switch block.Type {
 	case "PUBLIC KEY":
 		pub, err := x509.ParsePKIXPublicKey(block.Bytes)
@@ -100,8 +104,6 @@ func ParsePEM(data []byte) (*Key, error) {
 			return nil, refuse(ErrKey, "the PEM block does not hold a valid certificate")
 		}
 		return NewKey(cert.PublicKey, "", "")
-	case "PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY":
-		return nil, refuse(ErrKey, "this is a private key: give its public key, and take the private one for exposed")
 	}
 	return nil, refuse(ErrKey, `the PEM block must be of type "PUBLIC KEY" or "CERTIFICATE"`)
 }

@@ -243,6 +243,11 @@ func TestPEMHoldsExactlyOnePublicKey(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, k, err)
 		}
 	}
+	for _, kind := range []string{"PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "OPENSSH PRIVATE KEY", "DSA PRIVATE KEY"} {
+		if _, err := jwt.ParsePEM([]byte(block(kind, []byte{1}))); !strings.Contains(fault.PublicText(err), "this is a private key") {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
 }
 
 func TestNewKeyRefusesWhatIsNoSoundPublicKey(t *testing.T) {

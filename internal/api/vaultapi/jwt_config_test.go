@@ -109,6 +109,8 @@ func TestConfigRefusals(t *testing.T) {
 		"pair bad ca":           {nil, map[string]any{"jwks_pairs": []any{map[string]any{"jwks_url": idp.JWKSURL(), "jwks_ca_pem": "x"}}}, "error checking jwks_ca_pem: "},
 		"password in the URL":   {nil, map[string]any{"jwks_url": "https://me:s3cr3t@127.0.0.1/keys?key=s3cr3t"}, "error checking jwks URL https://127.0.0.1/keys: the key source's URL must not contain a user name or password"},
 		"secret for the URL":    {nil, map[string]any{"jwks_url": "s3cr3t"}, "error checking jwks URL: the key source must be an absolute URL"},
+		"private key with a CA": {nil, map[string]any{"jwks_url": idp.JWKSURL(), "jwks_ca_pem": idp.CAPEM() + "-----BEGIN RSA PRIVATE KEY-----\ns3cr3t"}, "the configuration holds a private key: leave it out, and take it for exposed"},
+		"private key in a pair": {nil, map[string]any{"jwks_pairs": []any{map[string]any{"jwks_url": idp.JWKSURL(), "jwks_ca_pem": "-----BEGIN PRIVATE KEY-----\ns3cr3t"}}}, "the configuration holds a private key: leave it out, and take it for exposed"},
 		"one key left empty":    {nil, map[string]any{"jwt_validation_pubkeys": []string{key, ""}}, "error parsing public key: data does not contain any valid public keys"},
 		"mode before provider":  {static, map[string]any{"oidc_response_mode": "x", "provider_config": map[string]any{"provider": "x"}}, `invalid response_mode: "x"`},
 		"no key":                {nil, map[string]any{"jwt_validation_pubkeys": "x"}, "error parsing public key: data does not contain any valid public keys"},
