@@ -10,7 +10,7 @@ import (
 
 var leaseFields = []Field{
 	{Name: "lease_id", Help: "Id of the lease."},
-	{Name: "increment", Type: SignedSecs, Default: 0, Help: "Life that is wished for, in seconds from now."},
+	{Name: "increment", Type: Seconds, Default: 0, Help: "Life that is wished for, in seconds from now."},
 	{Name: "sync", Type: Bool, Default: true, Help: "Accepted; leases are always revoked before the answer."},
 }
 

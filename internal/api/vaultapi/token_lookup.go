@@ -103,7 +103,7 @@ func lifeOf(c *Call) session.LimitsOf {
 // renew renews a token and answers as a login does. text is the token's text,
 // or "" if the caller did not show it.
 func renew(ctx context.Context, c *Call, id session.ID, text string) (*Reply, error) {
-	r, err := c.Runtime.Sessions.Renew(ctx, id, max(c.Duration("increment"), 0), lifeOf(c))
+	r, err := c.Runtime.Sessions.Renew(ctx, id, c.Duration("increment"), lifeOf(c))
 	return renewed(ctx, c, r, text, err)
 }
 
@@ -117,7 +117,7 @@ func renewWithJWT(ctx context.Context, c *Call, t session.Token, text string) (*
 		return nil, fault.New(fault.Invalid, "the token was not issued for a JWT: renew it without 'jwt'")
 	}
 	r, err := c.Runtime.JWT.Renew(ctx, authjwt.Renewal{
-		Mount: jwtMount(e), Token: t, JWT: c.String("jwt"), Increment: max(c.Duration("increment"), 0),
+		Mount: jwtMount(e), Token: t, JWT: c.String("jwt"), Increment: c.Duration("increment"),
 		Remote: c.Request.Remote.Addr().Unmap(), ID: c.Request.ID,
 	})
 	reply, err := renewed(ctx, c, r.Renewed, text, err)

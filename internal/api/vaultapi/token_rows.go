@@ -6,7 +6,7 @@ var (
 	tokenField     = Field{Name: "token", Help: "The client token that is meant."}
 	accessorField  = Field{Name: "accessor", Help: "Accessor of the client token that is meant."}
 	newJWTField    = Field{Name: "jwt", Help: "A new JWT of the user to whom the token was issued, which the role judges as at a login; a token that ends with its JWT then lives as long as this one."}
-	incrementField = Field{Name: "increment", Type: SignedSecs, Default: 0, Help: "Life that is wished for, in seconds from now."}
+	incrementField = Field{Name: "increment", Type: Seconds, Default: 0, Help: "Life that is wished for, in seconds from now."}
 )
 
 var tokenCreateFields = []Field{

@@ -101,6 +101,8 @@ func TestRenewSelfFollowsTheMeasuredExample(t *testing.T) {
 			t.Fatalf("%v: %s", c, a.body)
 		}
 	}
+	d.do("PUT", "auth/token/renew-self", tok, map[string]any{"increment": "-5s"}).
+		refused(400, `Field validation failed: error converting input for field "increment": cannot provide negative value '-5'`)
 	look := d.do("GET", "auth/token/lookup-self", tok, nil).data()
 	if look["last_renewal"] == nil || look["last_renewal_time"] == nil {
 		t.Fatal(look)
