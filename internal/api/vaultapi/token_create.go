@@ -33,6 +33,10 @@ func mountLimits(c *Call) session.Limits {
 	return session.Limits{MountDefault: c.Mount.DefaultTTL(), MountMax: c.Mount.MaxTTL()}
 }
 
+// errRoleInBody refuses a role that is named beside the path: policies speak of
+// auth/token/create/<role_name>, and a role may give what its caller has not.
+var errRoleInBody = fault.New(fault.Invalid, "a token role is named by the path: create the token at auth/token/create/<role_name>")
+
 func tokenCreate(orphan bool) Handler {
 	return func(ctx context.Context, c *Call, pass gate.Pass) (*Reply, error) {
 		sudo, err := hasSudo(ctx, c, pass)
@@ -41,6 +45,9 @@ func tokenCreate(orphan bool) Handler {
 		}
 		if err := c.withinLeases(ctx); err != nil {
 			return nil, err
+		}
+		if c.Param("role_name") == "" && c.String("role_name") != "" {
+			return nil, errRoleInBody
 		}
 		if c.Duration("lease") < 0 {
 			return nil, fault.New(fault.Invalid, "lease must be positive")
@@ -62,16 +69,13 @@ func tokenCreate(orphan bool) Handler {
 
 func createOptions(c *Call, pass gate.Pass) session.CreateOptions {
 	o := session.CreateOptions{
-		Parent: ownID(pass), RoleName: c.String("role_name"), ID: c.String("id"), Policies: c.List("policies"), Meta: c.KV("meta"),
+		Parent: ownID(pass), RoleName: c.Param("role_name"), ID: c.String("id"), Policies: c.List("policies"), Meta: c.KV("meta"),
 		NoParent: c.Bool("no_parent"), NoDefaultPolicy: c.Bool("no_default_policy"),
 		TTL: c.Duration("ttl"), ExplicitMaxTTL: c.Duration("explicit_max_ttl"), Period: c.Duration("period"),
 		DisplayName: c.String("display_name"), NumUses: int(c.Int("num_uses")), Type: c.String("type"),
 		EntityAlias: c.String("entity_alias"), Remote: c.Request.Remote.Addr().Unmap(),
 		Limits: mountLimits(c), AliasMount: c.Mount.Accessor, AliasEntity: c.Runtime.Identity.EnsureAlias,
 		PolicyExists: c.Runtime.Policies.Has,
-	}
-	if o.RoleName == "" {
-		o.RoleName = c.Param("role_name")
 	}
 	if o.TTL == 0 {
 		o.TTL = c.Duration("lease")

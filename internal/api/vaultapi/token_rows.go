@@ -11,7 +11,7 @@ var (
 
 var tokenCreateFields = []Field{
 	{Name: "id", Help: "Text of the token; needs sudo."},
-	{Name: "role_name", Help: "Name of a token role."},
+	{Name: "role_name", Help: "Name of a token role; in the path only."},
 	{Name: "policies", Type: CommaList, Help: "Policies of the token; the caller's own when left out."},
 	{Name: "meta", Type: KVPairs, Help: "Metadata for the audit log."},
 	{Name: "no_parent", Type: Bool, Help: "Make an orphan; needs sudo."},

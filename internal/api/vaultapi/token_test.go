@@ -213,6 +213,36 @@ func TestCreateAnswersLikeTheReference(t *testing.T) {
 	d.do("POST", "auth/token/create/none", rootToken, nil).refused(400, "unknown role none")
 }
 
+// A token role may give what its caller has not, so that only whose policies
+// name its path may use it: never by a name in the body or in the query.
+func TestTokenRoleIsUsedByItsPathOnly(t *testing.T) {
+	d := newDoor(t)
+	d.do("POST", "auth/token/roles/adm", rootToken, map[string]any{"allowed_policies": "strong"}).want(204)
+	d.do("POST", "auth/token/roles/low", rootToken, map[string]any{"allowed_policies": "weak"}).want(204)
+	for name, path := range map[string]string{"weak": `path "auth/token/create" { capabilities = ["update"] }
+		path "auth/token/create-orphan" { capabilities = ["update"] }
+		path "auth/token/create/low" { capabilities = ["update"] }`, "other": `path "auth/token/create/adm" { capabilities = ["update"] }`} {
+		d.do("PUT", "sys/policies/acl/"+name, rootToken, map[string]any{"policy": path}).want(204)
+	}
+	weak := d.token("weak")
+	d.do("POST", "auth/token/create/adm", weak, nil).want(403)
+	for _, path := range []string{"auth/token/create", "auth/token/create-orphan"} {
+		for _, token := range []string{weak, rootToken} {
+			d.do("POST", path, token, map[string]any{"role_name": "adm"}).
+				refused(400, "a token role is named by the path: create the token at auth/token/create/<role_name>")
+		}
+		if a := d.do("POST", path+"?role_name=adm", weak, nil).want(200).auth(); words(a["policies"]) != "[default weak]" {
+			t.Errorf("%s: %v", path, a)
+		}
+	}
+	if a := d.do("POST", "auth/token/create/low", weak, map[string]any{"role_name": "adm"}).want(200).auth(); words(a["policies"]) != "[default weak]" {
+		t.Error(a)
+	}
+	if a := d.do("POST", "auth/token/create/adm", d.token("other"), nil).want(200).auth(); words(a["policies"]) != "[default strong]" {
+		t.Error(a)
+	}
+}
+
 func TestTokenRolesReadBack(t *testing.T) {
 	d := newDoor(t)
 	d.do("LIST", "auth/token/roles", rootToken, nil).want(404)
