@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -86,16 +87,27 @@ func (a *app) newAuditList() *cobra.Command {
 func (a *app) printDevices(devices map[string]any, detailed bool) {
 	header := []string{"Path", "Type", "Description"}
 	if detailed {
-		header = append(header, "Options")
+		header = append(header, "Replication", "Options")
 	}
 	var rows [][]string
 	for _, path := range sortedKeys(devices) {
 		d, _ := devices[path].(map[string]any)
 		row := []string{path, textOr(d["type"]), textOr(d["description"])}
 		if detailed {
-			row = append(row, valueText(d["options"]))
+			local, _ := d["local"].(bool)
+			row = append(row, replication(local), pairsText(d["options"]))
 		}
 		rows = append(rows, row)
 	}
 	a.env.PrintColumns(header, rows)
+}
+
+// pairsText is a map as a table of devices shows it: "a=1 b=2".
+func pairsText(v any) string {
+	m, _ := v.(map[string]any)
+	var out []string
+	for _, k := range sortedKeys(m) {
+		out = append(out, k+"="+valueText(m[k]))
+	}
+	return strings.Join(out, " ")
 }

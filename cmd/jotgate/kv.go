@@ -130,18 +130,22 @@ func (a *app) newKVGet() *cobra.Command {
 			if s.empty() {
 				return p.nothing("data")
 			}
-			if !p.v2 || s.WrapInfo != nil {
+			if s.WrapInfo != nil {
 				return a.print(s)
 			}
-			return a.printKV(s, p.at("data"))
+			return a.printKV(s, p)
 		})
 	cmd.Flags().IntVar(&version, "version", 0, "which version (default: the newest)")
 	return cmd
 }
 
-// printKV shows a versioned secret: its path, its metadata, its data.
-func (a *app) printKV(s *secret, path string) error {
-	data, _ := s.data()["data"].(map[string]any)
+// printKV shows a secret's data, and before that the path and the metadata of a
+// versioned one.
+func (a *app) printKV(s *secret, p kvPath) error {
+	data := s.data()
+	if p.v2 {
+		data, _ = data["data"].(map[string]any)
+	}
 	if a.set.field != "" {
 		inner := &secret{Data: data}
 		if _, ok := inner.field(a.set.field); !ok {
@@ -157,10 +161,12 @@ func (a *app) printKV(s *secret, path string) error {
 		return a.print(s)
 	}
 	a.warn(s.Warnings)
-	a.printPath("Secret Path", path)
-	if meta, ok := s.data()["metadata"].(map[string]any); ok {
-		a.printBlock("Metadata", meta)
-		a.env.Println()
+	if p.v2 {
+		a.printPath("Secret Path", p.at("data"))
+		if meta, ok := s.data()["metadata"].(map[string]any); ok {
+			a.printBlock("Metadata", meta)
+			a.env.Println()
+		}
 	}
 	if data != nil {
 		a.printBlock("Data", data)
@@ -444,7 +450,11 @@ func (a *app) newKVRollback() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.kvWrite(cmd.Context(), p, data, newest)
+			s, err := kvSend(cmd.Context(), p, data, newest)
+			if err != nil {
+				return err
+			}
+			return a.print(s)
 		})
 	cmd.Flags().IntVar(&version, "version", 0, "the version to bring back")
 	return cmd

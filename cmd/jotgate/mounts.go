@@ -220,7 +220,7 @@ func (a *app) newEnable(k mountKind) *cobra.Command {
 				return failed(err, "Error enabling %s auth", typ)
 			}
 			if k == secretsKind {
-				return a.done("Success! Enabled the %s secrets engine at: %s/", typ, at)
+				return a.done("Success! Enabled the %s secrets engine at: %s/", strings.TrimSpace(args[0]), at)
 			}
 			return a.done("Success! Enabled %s auth method at: %s/", typ, at)
 		},
@@ -307,7 +307,7 @@ func (a *app) newMountList(k mountKind) *cobra.Command {
 				return err
 			}
 			if detailed {
-				a.printMountsDetailed(mounts)
+				a.printMountsDetailed(mounts, k)
 				return nil
 			}
 			a.printMounts(mounts, k)
@@ -347,15 +347,36 @@ func (a *app) printMounts(mounts map[string]mount, k mountKind) {
 	a.env.PrintColumns(header, rows)
 }
 
-func (a *app) printMountsDetailed(mounts map[string]mount) {
-	header := []string{"Path", "Type", "Accessor", "Default TTL", "Max TTL", "Token Type", "Options", "Local", "Seal Wrap", "Description", "UUID"}
+// printMountsDetailed shows the columns of the reference, in its order.
+func (a *app) printMountsDetailed(mounts map[string]mount, k mountKind) {
+	kind := "Force No Cache"
+	if k == authKind {
+		kind = "Token Type"
+	}
+	header := []string{"Path", "Plugin", "Accessor", "Default TTL", "Max TTL", kind, "Replication", "Seal Wrap", "External Entropy Access",
+		"Options", "Description", "UUID", "Version", "Running Version", "Running SHA256", "Deprecation Status"}
 	rows := make([][]string, 0, len(mounts))
 	for _, path := range sortedKeys(mounts) {
 		m := mounts[path]
-		rows = append(rows, []string{path, m.Type, m.Accessor, ttlText(m.Config.DefaultLeaseTTL), ttlText(m.Config.MaxLeaseTTL),
-			m.Config.TokenType, valueText(m.Options), strconv.FormatBool(m.Local), strconv.FormatBool(m.SealWrap), m.Description, m.UUID})
+		special := strconv.FormatBool(m.Config.ForceNoCache)
+		if k == authKind {
+			special = m.Config.TokenType
+		}
+		first, most := ttlText(m.Config.DefaultLeaseTTL), ttlText(m.Config.MaxLeaseTTL)
+		if m.Type == "system" || m.Type == "cubbyhole" {
+			first, most = "n/a", "n/a" // nothing in them has a lease
+		}
+		rows = append(rows, []string{path, m.Type, m.Accessor, first, most, special, replication(m.Local), strconv.FormatBool(m.SealWrap),
+			strconv.FormatBool(m.ExternalEntropyAccess), valueText(m.Options), m.Description, m.UUID, m.PluginVersion, m.RunningPluginVersion, m.RunningSha256, m.DeprecationStatus})
 	}
 	a.env.PrintColumns(header, rows)
+}
+
+func replication(local bool) string {
+	if local {
+		return "local"
+	}
+	return "replicated"
 }
 
 func textOr(v any) string {

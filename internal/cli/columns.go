@@ -58,10 +58,13 @@ func orNA(s string) string {
 	return s
 }
 
-// Heading returns a title between equals signs, as wide as the block below it:
-// "== Title ==".
+// Heading returns a title between equals signs, as wide as the block below it,
+// or with two signs on each side of a title that is wider: "== Title ==".
 func Heading(title string, width int) string {
-	signs := max(width-len(title)-2, 2)
+	signs := width - len(title) - 2
+	if signs <= 0 {
+		signs = 4
+	}
 	side := strings.Repeat("=", (signs+1)/2)
 	return side + " " + title + " " + side
 }

@@ -23,9 +23,11 @@ func TestHeadings(t *testing.T) {
 		want  string
 	}{
 		{"Secret Path", 15, "= Secret Path ="},
+		{"Secret Path", 13, "== Secret Path =="},
+		{"Secret Path", 10, "== Secret Path =="},
 		{"Metadata", 24, "======= Metadata ======="},
 		{"Data", 13, "==== Data ===="},
-		{"Long", 0, "= Long ="},
+		{"Long", 0, "== Long =="},
 	} {
 		if got := Heading(c.title, c.width); got != c.want {
 			t.Errorf("got %q, want %q", got, c.want)
