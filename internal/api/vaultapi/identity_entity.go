@@ -79,8 +79,18 @@ func entityReply(c *Call, e *identity.Entity, err error) (*Reply, error) {
 	return &Reply{Data: entityView(c, e)}, nil
 }
 
+// entityByID returns the entity that has this id itself, not the one into which
+// it was merged: policies speak of the id in the path.
+func entityByID(ctx context.Context, c *Call, id string) (*identity.Entity, error) {
+	e, err := c.Runtime.Identity.Entity(ctx, id)
+	if err != nil || e == nil || e.ID != id {
+		return nil, err
+	}
+	return e, nil
+}
+
 func entityRead(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
-	e, err := c.Runtime.Identity.Entity(ctx, c.Param("id"))
+	e, err := entityByID(ctx, c, c.Param("id"))
 	return entityReply(c, e, err)
 }
 

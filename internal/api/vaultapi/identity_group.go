@@ -182,7 +182,7 @@ func entityLookup(ctx context.Context, c *Call, _ gate.Pass) (*Reply, error) {
 	var e *identity.Entity
 	switch {
 	case q.id != "":
-		e, err = c.Runtime.Identity.Entity(ctx, q.id)
+		e, err = entityByID(ctx, c, q.id)
 	case q.name != "":
 		e, err = c.Runtime.Identity.EntityByName(ctx, q.name)
 	case q.aliasID != "":

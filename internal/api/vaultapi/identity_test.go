@@ -223,6 +223,9 @@ func TestIdentityCreateUpdateDelete(t *testing.T) {
 	if got := d.do("GET", "identity/entity/id/"+id, rootToken, nil).data(); words(got["merged_entity_ids"]) != words([]any{from}) {
 		t.Fatal(got)
 	}
+	// Who may read the old one does not read the one that it went into.
+	d.do("GET", "identity/entity/id/"+from.(string), rootToken, nil).want(404)
+	d.do("POST", "identity/lookup/entity", rootToken, map[string]any{"id": from}).want(204)
 	d.do("POST", "identity/entity/batch-delete", rootToken, map[string]any{"entity_ids": []any{id}}).want(204)
 	d.do("GET", "identity/entity/id/"+id, rootToken, nil).want(404)
 	if e := d.do("GET", "identity/entity/name/bob", rootToken, nil).want(404).errors(); len(e) != 0 {
