@@ -40,3 +40,16 @@ func TestTimesAreDatesForClientsWithTypes(t *testing.T) {
 		}
 	}
 }
+
+// Some of them send JSON under another name for it, older releases of
+// VaultSharp as plain text.
+func TestABodyIsJSONWhateverItIsCalled(t *testing.T) {
+	s := servertest.Start(t, servertest.Options{})
+	idp := setup(t, s)
+	body := jsonText(t, map[string]any{"jwt": idp.Token(audience, nil), "role": ""})
+	for _, typ := range []string{"text/plain; charset=utf-8", "application/json; charset=UTF-8", "application/vnd.api+json", "application/octet-stream"} {
+		if status, out := s.Do("POST", "/v1/auth/jwt/login", body, "Content-Type", typ); status != 200 {
+			t.Errorf("%s: %d %s", typ, status, out)
+		}
+	}
+}
