@@ -71,7 +71,7 @@ func pvaultConfiguration(c *config.Config, level *slog.LevelVar) func() []byte {
 		v := v
 		now := c.Log.Level
 		if level != nil { // the confvar log_level may have changed it
-			now = level.Level()
+			now = max(level.Level(), slog.LevelDebug) // sys/loggers of the Vault door knows a level below
 		}
 		v.Log.Level = strings.ToLower(now.String())
 		b, err := toml.Marshal(v)

@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -27,5 +28,14 @@ func TestShownSettingsHoldNoSecret(t *testing.T) {
 	}
 	if fmt.Sprintln(v["storage"], v["seals"], v["log_level"]) != "map[type:postgres] [map[disabled:false type:env]] info\n" {
 		t.Error(v["storage"], v["seals"], v["log_level"])
+	}
+}
+
+// The Vault door can set a level for which the pvault door has no name.
+func TestLevelBelowDebugIsShownAsDebug(t *testing.T) {
+	level := new(slog.LevelVar)
+	level.Set(slog.LevelDebug - 4)
+	if text := string(pvaultConfiguration(&config.Config{}, level)()); !strings.Contains(text, "level = 'debug'") {
+		t.Error(text)
 	}
 }

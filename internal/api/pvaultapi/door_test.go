@@ -1,6 +1,7 @@
 package pvaultapi_test
 
 import (
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -219,8 +220,9 @@ func TestRoleThatIsGoneHasNoRights(t *testing.T) {
 }
 
 func TestInfoAndConfVars(t *testing.T) {
+	level := new(slog.LevelVar)
 	w := newWorld(t, func(o *pvaultapi.Options) {
-		o.Configuration = func() []byte { return []byte("devmode = true\n") }
+		o.Configuration, o.LogLevel = func() []byte { return []byte("devmode = true\n") }, level
 	})
 	for path, want := range map[string]string{
 		"ctl/info/cluster":          `"generation_number":7`,
@@ -234,6 +236,10 @@ func TestInfoAndConfVars(t *testing.T) {
 		}
 	}
 	w.must("key-all", "POST", "system/confvar/log_level", `{"value":"debug"}`)
+	if a := w.must("key-all", "GET", "system/confvar/log_level", ""); !strings.Contains(a.body, `"value":"debug"`) {
+		t.Error(a.body)
+	}
+	level.Set(slog.LevelDebug - 4) // as the other door may
 	if a := w.must("key-all", "GET", "system/confvar/log_level", ""); !strings.Contains(a.body, `"value":"debug"`) {
 		t.Error(a.body)
 	}

@@ -114,8 +114,8 @@ func getConfVar(_ context.Context, c *call) (reply, error) {
 	if err := knownConfVar(c); err != nil {
 		return reply{}, err
 	}
-	level := strings.ToLower(c.door.o.LogLevel.Level().String())
-	return encode(confVar{Name: logLevel, Value: level, Default: "info"})
+	level := max(c.door.o.LogLevel.Level(), slog.LevelDebug) // the other door knows a level below
+	return encode(confVar{Name: logLevel, Value: strings.ToLower(level.String()), Default: "info"})
 }
 
 func setConfVar(_ context.Context, c *call) (reply, error) {

@@ -139,6 +139,12 @@ func TestProbesOfClientsAreAnswered(t *testing.T) {
 	if got := d.do("POST", "sys/tools/random/platform/8", rootToken, `{"format":"hex"}`).want(200).data()["random_bytes"].(string); len(got) != 16 {
 		t.Errorf("%q", got)
 	}
+	if got := d.do("POST", "sys/tools/random/seal", rootToken, `{"format":"hex"}`).want(200).data()["random_bytes"].(string); len(got) != 64 {
+		t.Errorf("%q", got)
+	}
+	for _, path := range []string{"sys/tools/random/dice/8", "sys/tools/random/8"} {
+		d.do("POST", path, rootToken, map[string]any{"source": "dice"}).refused(400, `unsupported entropy source; must be "platform" or "seal", or "all"`)
+	}
 	// What only the enterprise edition has stays absent, as in the open one.
 	for _, path := range []string{"license/status", "replication/dr/status", "replication/performance/status", "managed-keys/pkcs11", "config/control-group", "storage/raft/snapshot-auto/status/x"} {
 		d.do("GET", "sys/"+path, rootToken, nil).want(404)

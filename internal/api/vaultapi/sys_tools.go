@@ -27,7 +27,7 @@ var hashFields = []Field{
 var randomFields = []Field{
 	{Name: "bytes", Type: Int, Default: 32, Help: "How many bytes."},
 	{Name: "urlbytes", Help: "The same, in the path."},
-	{Name: "source", Help: "Accepted; the operating system's generator is the source."},
+	{Name: "source", Help: "\"platform\", \"seal\" or \"all\"; the operating system's generator is the source."},
 	{Name: "format", Default: "base64", Help: "\"hex\" or \"base64\"."},
 }
 
@@ -98,12 +98,28 @@ func toolHash(_ context.Context, c *Call, _ gate.Pass) (*Reply, error) {
 	return &Reply{Data: map[string]any{"sum": sum}}, nil
 }
 
+// knownSource reports whether the reference knows a source of random bytes.
+// They are all one here: the operating system's generator.
+func knownSource(name string) bool {
+	switch name {
+	case "", "platform", "seal", "all":
+		return true
+	}
+	return false
+}
+
 // maxRandom is how many random bytes one call gives.
 const maxRandom = 128 << 10
 
 func toolRandom(_ context.Context, c *Call, _ gate.Pass) (*Reply, error) {
-	n := c.Int("bytes")
-	if u := c.String("urlbytes"); u != "" {
+	n, u, source := c.Int("bytes"), c.String("urlbytes"), c.String("source")
+	if source == "" && knownSource(u) {
+		u, source = "", u // tools/random/platform
+	}
+	if !knownSource(source) {
+		return nil, fault.New(fault.Invalid, `unsupported entropy source; must be "platform" or "seal", or "all"`)
+	}
+	if u != "" {
 		var err error
 		if n, err = strconv.ParseInt(u, 10, 32); err != nil {
 			return nil, fault.New(fault.Invalid, "error parsing url-set byte count: not a number")
