@@ -57,7 +57,7 @@ func NewWriter(w io.Writer, m Meta) (*Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("snapshot: %w", err)
 	}
-	out := &Writer{gz: gz, tar: tar.NewWriter(gz), at: m.Created, data: sha256.New()}
+	out := &Writer{gz: gz, tar: tar.NewWriter(gz), at: m.Created.Truncate(time.Second), data: sha256.New()}
 	if err := out.member(metaName, append(meta, '\n')); err != nil {
 		return nil, err
 	}
