@@ -26,6 +26,8 @@ type Options struct {
 	Now      func() time.Time // nil: time.Now
 	Log      *slog.Logger     // nil: discards
 	LogLevel *slog.LevelVar   // what sys/loggers and the pvault door's log_level set; nil: nothing
+
+	DatabaseTimeout time.Duration // for one transaction of a database; 0: the driver's own
 }
 
 // Server is one node. Build it with New, start it with Run.
@@ -71,17 +73,17 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Server, error) {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.metrics = metrics.New(metrics.Options{Version: config.Version, Sealed: s.Sealed, Audit: s.auditStats, Keys: s.keyStats})
-	if err := s.start(ctx); err != nil {
+	if err := s.start(ctx, o.DatabaseTimeout); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-func (s *Server) start(ctx context.Context) (err error) {
+func (s *Server) start(ctx context.Context, databaseTimeout time.Duration) (err error) {
 	if err := s.listen(); err != nil {
 		return err
 	}
-	if s.driver, err = openStorage(ctx, s.cfg.Storage, s.now, s.log); err != nil {
+	if s.driver, err = openStorage(ctx, s.cfg.Storage, databaseTimeout, s.now, s.log); err != nil {
 		return err
 	}
 	if s.unsealKey, err = unsealKey(s.cfg.Seal); err != nil {

@@ -13,7 +13,7 @@ import (
 )
 
 // openStorage opens the driver that the settings name.
-func openStorage(ctx context.Context, c config.Storage, now func() time.Time, log *slog.Logger) (storage.Store, error) {
+func openStorage(ctx context.Context, c config.Storage, timeout time.Duration, now func() time.Time, log *slog.Logger) (storage.Store, error) {
 	switch c.Type {
 	case config.StorageEmbedded:
 		st, err := embedded.Open(c.Directory, embedded.Options{Now: now, Logger: log})
@@ -23,7 +23,7 @@ func openStorage(ctx context.Context, c config.Storage, now func() time.Time, lo
 		return st, nil
 	case config.StoragePostgres:
 		// All nodes must agree on what has expired: the database's clock judges.
-		st, err := postgres.Open(ctx, c.DSN, postgres.Options{MaxConns: int32(c.MaxConnections), Logger: log})
+		st, err := postgres.Open(ctx, c.DSN, postgres.Options{MaxConns: int32(c.MaxConnections), Timeout: timeout, Logger: log})
 		if err != nil {
 			return nil, err
 		}

@@ -77,7 +77,10 @@ func Start(t testing.TB, o Options) *Server {
 	}
 	cfg.Vault.OpenGenerateRoot = o.OpenGenerateRoot
 	ctx, cancel := context.WithCancel(context.Background())
-	s, err := server.New(ctx, cfg, server.Options{Now: o.Now, Log: slog.New(slog.NewTextHandler(testLog{t}, nil))})
+	s, err := server.New(ctx, cfg, server.Options{
+		Now: o.Now, Log: slog.New(slog.NewTextHandler(testLog{t}, nil)),
+		DatabaseTimeout: time.Minute, // the machine may be busy
+	})
 	if err != nil {
 		cancel()
 		t.Fatalf("start the server: %v", err)

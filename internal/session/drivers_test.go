@@ -43,7 +43,7 @@ func onBothDrivers(t *testing.T, test func(t *testing.T, open func() *node)) {
 		dsn := pgtest.DSN(t)
 		kr := seal.NewKeyring(clk.Now())
 		test(t, func() *node {
-			db, err := postgres.Open(t.Context(), dsn, postgres.Options{Now: clk.Now, SweepEvery: -1, PollEvery: 10 * time.Millisecond})
+			db, err := postgres.Open(t.Context(), dsn, postgres.Options{Now: clk.Now, SweepEvery: -1, PollEvery: 10 * time.Millisecond, Timeout: time.Minute})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -23,7 +23,7 @@ func onEachDriver(t *testing.T, test func(*testing.T, *bench)) {
 	t.Run("postgres", func(t *testing.T) {
 		dsn := pgtest.DSN(t)
 		test(t, benchOn(t, func(now func() time.Time) (storage.Store, error) {
-			return postgres.Open(t.Context(), dsn, postgres.Options{Now: now, SweepEvery: -1})
+			return postgres.Open(t.Context(), dsn, postgres.Options{Now: now, SweepEvery: -1, Timeout: time.Minute})
 		}))
 	})
 }

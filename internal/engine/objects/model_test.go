@@ -111,7 +111,7 @@ func TestEngineAgreesWithTheSimpleModel(t *testing.T) {
 		agree(t, newLab(t, store))
 	})
 	t.Run("postgres", func(t *testing.T) {
-		store, err := postgres.Open(t.Context(), pgtest.DSN(t), postgres.Options{})
+		store, err := postgres.Open(t.Context(), pgtest.DSN(t), postgres.Options{Timeout: time.Minute})
 		if err != nil {
 			t.Fatal(err)
 		}

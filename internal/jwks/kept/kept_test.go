@@ -25,7 +25,7 @@ func TestWhatIsKeptEndsAndIsSealed(t *testing.T) {
 			return embedded.Open(t.TempDir(), embedded.Options{Now: clock, SweepEvery: -1})
 		},
 		"postgres": func() (storage.Store, error) {
-			return postgres.Open(t.Context(), pgtest.DSN(t), postgres.Options{Now: clock, SweepEvery: -1})
+			return postgres.Open(t.Context(), pgtest.DSN(t), postgres.Options{Now: clock, SweepEvery: -1, Timeout: time.Minute})
 		},
 	} {
 		t.Run(driver, func(t *testing.T) {

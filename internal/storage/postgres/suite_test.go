@@ -19,6 +19,9 @@ func open(tb testing.TB, dsn string, o Options) *Store {
 	if o.PollEvery == 0 {
 		o.PollEvery = 10 * time.Millisecond
 	}
+	if o.Timeout == 0 {
+		o.Timeout = time.Minute // the machine may be busy
+	}
 	if o.SweepEvery == 0 {
 		o.SweepEvery = -1
 	}
