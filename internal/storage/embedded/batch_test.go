@@ -326,3 +326,27 @@ func TestTheExpiryIndexFillsItsPages(t *testing.T) {
 		t.Errorf("%d keys fill %.0f %% of their pages", st.KeyN, 100*full)
 	}
 }
+
+// A write that fails in the middle may have left a part of itself: the batch
+// is dropped whole, and none of its callers is told of success.
+func TestASpoiltBatchIsDroppedWhole(t *testing.T) {
+	s := open(t, t.TempDir(), Options{SweepEvery: -1})
+	err := s.db.Update(func(tx *bolt.Tx) error { return tx.Bucket(bucketValues).Put([]byte("m"), []byte{1}) }) // no record
+	if err != nil {
+		t.Fatal(err)
+	}
+	errs := together(t, s, write("a"), func(tx storage.Tx) error {
+		return errors.Join(write("k")(tx), write("m")(tx), write("z")(tx))
+	}, write("b"))
+	for i, err := range errs[:2] {
+		if !errors.Is(err, storage.ErrDamaged) {
+			t.Errorf("caller %d: %v", i, err)
+		}
+	}
+	for i, k := range []string{"a", "k", "z", "b"} {
+		_, err := get(s, k)
+		if kept := k == "b" && errs[2] == nil; kept != (err == nil) || !kept && !errors.Is(err, storage.ErrNotFound) {
+			t.Errorf("%d: %q after %v: %v", i, k, errs, err)
+		}
+	}
+}
