@@ -27,6 +27,9 @@ func spawn(t *testing.T, dir string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := p.cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

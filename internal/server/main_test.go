@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"testing"
 
@@ -25,8 +26,8 @@ func TestMain(m *testing.M) {
 	pgtest.Main(m)
 }
 
-// serveChild runs a development server on dir until it is killed, and prints
-// where it listens.
+// serveChild runs a development server on dir until it is killed, or until the
+// test that holds its standard input is gone, and prints where it listens.
 func serveChild(dir string) error {
 	cfg, err := config.Dev(config.DevOptions{RootToken: "root", ListenAddress: "127.0.0.1:0", Directory: dir})
 	if err != nil {
@@ -36,6 +37,10 @@ func serveChild(dir string) error {
 	if err != nil {
 		return err
 	}
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(1)
+	}()
 	fmt.Println(s.URLs()[0])
 	return s.Run(context.Background())
 }
