@@ -28,6 +28,30 @@ func (d *door) tokenWith(text string) string {
 	return d.token("only")
 }
 
+// What a policy says of parameters holds for what the door reads, from a body
+// and from a query.
+func TestAPolicyJudgesTheParametersOfARequest(t *testing.T) {
+	const denial = "1 error occurred:\n\t* permission denied\n\n"
+	d := kvDoor(t)
+	tok := d.tokenWith(`path "sys/policies/acl/x" { capabilities = ["create", "update"] denied_parameters = { "cas_required" = [] } }
+		path "sys/auth/ci" { capabilities = ["create", "update", "sudo"] allowed_parameters = { "type" = ["jwt"], "description" = [] } required_parameters = ["description"] }
+		path "cubbyhole/x" { capabilities = ["read", "create", "update"] denied_parameters = { "version" = ["7"] } }`)
+	policy := func(with obj) obj {
+		with["policy"] = `path "a" { capabilities = ["read"] }`
+		return with
+	}
+	d.do("PUT", "sys/policies/acl/x", tok, policy(obj{"cas_required": true})).refused(403, denial)
+	d.do("PUT", "sys/policies/acl/x", tok, policy(obj{"CAS_Required": true})).refused(403, denial)
+	d.do("PUT", "sys/policies/acl/x", tok, policy(obj{})).want(204)
+	d.do("POST", "sys/auth/ci", tok, obj{"type": "jwt"}).refused(403, denial)
+	d.do("POST", "sys/auth/ci", tok, obj{"type": "oidc", "description": "d"}).refused(403, denial)
+	d.do("POST", "sys/auth/ci", tok, obj{"type": "jwt", "description": "d", "local": true}).refused(403, denial)
+	d.do("POST", "sys/auth/ci", tok, obj{"type": "jwt", "description": "d"}).want(204)
+	d.do("PUT", "cubbyhole/x", tok, obj{"k": "v"}).want(204)
+	d.do("GET", "cubbyhole/x?version=7", tok, nil).refused(403, denial)
+	d.do("GET", "cubbyhole/x?version=6", tok, nil).want(200)
+}
+
 // bodyIs compares an answer with golden JSON, request id aside.
 func (a answer) bodyIs(want string) {
 	a.t.Helper()
