@@ -48,6 +48,9 @@ func TestAPolicyJudgesTheParametersOfARequest(t *testing.T) {
 	d.do("POST", "sys/auth/ci", tok, obj{"type": "jwt", "description": "d", "local": true}).refused(403, denial)
 	d.do("POST", "sys/auth/ci", tok, obj{"type": "jwt", "description": "d"}).want(204)
 	d.do("PUT", "cubbyhole/x", tok, obj{"k": "v"}).want(204)
+	if e := d.audit.last(); e.Req.Data["k"] != "v" {
+		t.Errorf("the audit entry holds %v", e.Req.Data)
+	}
 	d.do("GET", "cubbyhole/x?version=7", tok, nil).refused(403, denial)
 	d.do("GET", "cubbyhole/x?version=6", tok, nil).want(200)
 }
