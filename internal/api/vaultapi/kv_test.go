@@ -55,6 +55,21 @@ func TestAPolicyJudgesTheParametersOfARequest(t *testing.T) {
 	d.do("GET", "cubbyhole/x?version=6", tok, nil).want(200)
 }
 
+// Both are hashed by the device; without them nobody could tell which token did
+// something, or where it came from.
+func TestTheAuditEntryHasTheCallersTokenAndTheNewOne(t *testing.T) {
+	d := newDoor(t)
+	a := d.do("POST", "auth/token/create", rootToken, obj{"policies": "default"}).want(200)
+	made, _ := a.json()["auth"].(map[string]any)
+	e := d.audit.last()
+	if e.Auth.ClientToken != rootToken || e.Resp == nil || e.Resp.Auth == nil {
+		t.Fatalf("caller %v, answer %+v", e.Auth.ClientToken != "", e.Resp)
+	}
+	if string(e.Resp.Auth.ClientToken) != made["client_token"] || string(e.Resp.Auth.Accessor) != made["accessor"] {
+		t.Error("the entry names another token than the answer")
+	}
+}
+
 // bodyIs compares an answer with golden JSON, request id aside.
 func (a answer) bodyIs(want string) {
 	a.t.Helper()
