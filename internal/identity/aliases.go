@@ -176,9 +176,8 @@ func (s *Store) changed(tx storage.ReadTx, old *Alias, c AliasChange) (Alias, er
 	if c.Name != "" {
 		a.Name = c.Name
 	}
-	if c.MountAccessor != "" && c.MountAccessor != old.MountAccessor {
+	if c.MountAccessor != "" {
 		a.MountAccessor = c.MountAccessor
-		a.groups, a.Metadata = nil, nil // those of a login on the other mount
 	}
 	if c.CustomMetadata != nil {
 		a.CustomMetadata = maps.Clone(c.CustomMetadata)
@@ -186,6 +185,7 @@ func (s *Store) changed(tx storage.ReadTx, old *Alias, c AliasChange) (Alias, er
 	if a.Name == old.Name && a.MountAccessor == old.MountAccessor {
 		return a, nil
 	}
+	a.groups, a.Metadata = nil, nil // of a login of another subject
 	_, _, err := s.entityByAlias(tx, a.MountAccessor, a.Name)
 	switch {
 	case err == nil:

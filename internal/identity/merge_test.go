@@ -116,3 +116,25 @@ func TestGroupsOfALoginStayWithItsMount(t *testing.T) {
 		t.Errorf("the metadata of the other mount's login stay: %+v", e.Aliases)
 	}
 }
+
+// A new name is another subject: what the old one's login said is not for it.
+func TestGroupsOfALoginStayWithItsName(t *testing.T) {
+	w := newWorld(t)
+	_, group := w.external("ext", jwt1, "g", "p")
+	ref := w.login(jwt1, "alice", "g")
+	w.mustHave(ref.ID, "p")
+	e, _ := w.Entity(t.Context(), ref.ID)
+	if _, _, err := w.WriteAlias(t.Context(), AliasChange{ID: e.Aliases[0].ID, Name: "bob"}); err != nil {
+		t.Fatal(err)
+	}
+	w.mustHave(ref.ID)
+	e, _ = w.Entity(t.Context(), ref.ID)
+	if len(e.Aliases) != 1 || e.Aliases[0].Name != "bob" || len(e.Aliases[0].Metadata) != 0 {
+		t.Errorf("%+v", e.Aliases)
+	}
+	if m, err := w.Members(t.Context(), w.Group(group.CanonicalID), 10); err != nil || len(m) != 0 {
+		t.Errorf("the group still lists the entity: %v, %v", m, err)
+	}
+	w.login(jwt1, "bob", "g")
+	w.mustHave(ref.ID, "p")
+}
