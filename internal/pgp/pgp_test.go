@@ -164,7 +164,7 @@ func TestFilesOfKeysAreReadInEveryForm(t *testing.T) {
 func TestGnuPGReadsWhatIsEncrypted(t *testing.T) {
 	gpg, err := exec.LookPath("gpg")
 	if err != nil {
-		t.Skip("gpg is not installed")
+		t.Fatal("gpg is not installed: run make setup")
 	}
 	home := t.TempDir()
 	run := func(in []byte, args ...string) []byte {
