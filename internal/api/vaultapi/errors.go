@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/jotgate/jotgate/internal/fault"
 	"github.com/jotgate/jotgate/internal/storage"
@@ -99,4 +100,15 @@ func errorBody(texts []string) []byte {
 	b := append([]byte(nil), `{"errors":`...)
 	b = appendStrings(b, texts)
 	return append(b, '}', '\n')
+}
+
+// clip bounds what of a caller's text comes back in a message.
+func clip(s string) string { return clipTo(s, 256) }
+
+// clipTo cuts a text after limit bytes, but never inside a character.
+func clipTo(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	return strings.ToValidUTF8(s[:limit], "") + "…"
 }

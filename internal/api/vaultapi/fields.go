@@ -198,17 +198,12 @@ func (c *Call) Any(name string) any { return c.fields[name] }
 // Given returns a parameter as JSON gave it, before it was converted.
 func (c *Call) Given(name string) any { v, _ := c.raw(name); return v }
 
-// maxStray bounds the names in one warning.
-const maxStray = 100
-
-// clipName bounds what of a name that is not ours comes back in a warning.
-func clipName(name string) string {
-	const limit = 128
-	if len(name) <= limit {
-		return name
-	}
-	return strings.ToValidUTF8(name[:limit], "") + "…"
-}
+// Bounds of a warning about stray parameters: how many names, and how many bytes
+// of each.
+const (
+	maxStray     = 100
+	maxStrayName = 128
+)
 
 // strayWarnings says which parameters the endpoint did not look at. The
 // reference says so only in answers that have a body.
@@ -224,7 +219,7 @@ func (c *Call) strayWarnings() []string {
 				replaced = append(replaced, name)
 			}
 		case !slices.ContainsFunc(c.row.Handler.Fields, func(f Field) bool { return f.Name == name }):
-			stray = append(stray, clipName(name))
+			stray = append(stray, clipTo(name, maxStrayName))
 		}
 	}
 	var out []string

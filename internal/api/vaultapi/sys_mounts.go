@@ -133,14 +133,6 @@ func noMount(logical string) error {
 	return fault.Newf(fault.Invalid, "No secret engine mount at %s/", clip(logical))
 }
 
-// clip bounds what of a caller's text comes back in a message.
-func clip(s string) string {
-	if len(s) > 256 {
-		return s[:256] + "…"
-	}
-	return s
-}
-
 func readMount(_ context.Context, c *Call, logical string) (*Reply, error) {
 	e, ok := c.Runtime.Mounts.Table().Get(logical)
 	if !ok {
